@@ -1,0 +1,41 @@
+# Compiler flags shared by every module, the compiler cache and the linker.
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")  # no -DNDEBUG games: PHX_ASSERT is on in every build
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# Equal seeds give equal results in every build type and with both compilers: no fused multiply-add, no -march.
+add_compile_options(-ffp-contract=off -fno-omit-frame-pointer)
+
+if(PHOENIX_SANITIZE)
+  add_compile_options(-fsanitize=${PHOENIX_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${PHOENIX_SANITIZE})
+endif()
+if(PHOENIX_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+find_program(MOLD mold)
+find_program(LLD NAMES ld.lld-19 ld.lld)
+if(MOLD AND NOT PHOENIX_SANITIZE)
+  add_link_options(-fuse-ld=mold)
+elseif(LLD AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_link_options(-fuse-ld=lld)
+endif()
+
+# Our own warnings, on our own code only.
+add_library(phoenix_warnings INTERFACE)
+target_compile_options(phoenix_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
+  -Wnon-virtual-dtor -Wold-style-cast $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-designated-field-initializers> -Wcast-qual -Wformat=2 -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 reports these inside libstdc++ and Asio headers where nothing is wrong.
+  target_compile_options(phoenix_warnings INTERFACE -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow
+    -Wno-array-bounds -Wno-mismatched-new-delete)
+endif()
