@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Builds targets of a preset: scripts/build.sh PRESET TARGET... [-- CMAKE-OPTION...]. Says nothing when all is built.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# A clone in another folder finds this one's compiled objects: paths below the repository do not count.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+preset=$1
+shift
+targets=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  targets+=("$1")
+  shift
+done
+[ $# -gt 0 ] && shift
+
+dir=build/$preset
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if [ ! -f "$dir/build.ninja" ] || [ $# -gt 0 ]; then
+  cmake --preset "$preset" "$@" >"$log" 2>&1 || { cat "$log"; exit 1; }
+fi
+# Ninja redraws one line on a terminal; elsewhere only failures are worth reading.
+if [ -t 1 ]; then
+  cmake --build "$dir" --target "${targets[@]}"
+else
+  cmake --build "$dir" --target "${targets[@]}" >"$log" 2>&1 || { cat "$log"; exit 1; }
+fi
