@@ -808,6 +808,17 @@ int Orders::unknown_count(model::SymbolId id) const {
                     [this](std::uint32_t slot) { return slots_[slot].state == OrderState::unknown; }));
 }
 
+int Orders::live_count(model::SymbolId id) const {
+  const Symbol* symbol = find(id);
+  if (symbol == nullptr) return 0;
+  return static_cast<int>(
+      std::count_if(symbol->active.begin(), symbol->active.end(), [this](std::uint32_t slot) {
+        const Order& o = slots_[slot];
+        return o.proved && !o.leaving &&
+               (o.state == OrderState::live || o.state == OrderState::pending_amend);
+      }));
+}
+
 bool Orders::all_confirmed_gone(model::SymbolId id) const {
   const Symbol* symbol = find(id);
   if (symbol == nullptr) return true;

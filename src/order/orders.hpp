@@ -147,6 +147,8 @@ class Orders {
   /// Orders that may rest or come to rest, and fills not yet told.
   int active_count(model::SymbolId symbol) const;
   int unknown_count(model::SymbolId symbol) const;
+  /// Orders that evidence showed to rest and that are not to leave.
+  int live_count(model::SymbolId symbol) const;
   /// No order of the symbol rests, is in flight or unknown.
   bool all_confirmed_gone(model::SymbolId symbol) const;
   bool all_confirmed_gone() const;
