@@ -1,0 +1,98 @@
+#include "record/log_format.hpp"
+
+#include "base/assert.hpp"
+
+#include <bit>
+#include <cstring>
+
+#include <boost/crc.hpp>
+
+namespace phoenix::record {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "the log is written in the machine's own order");
+
+std::uint32_t crc32c(std::string_view bytes) {
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  return static_cast<std::uint32_t>(crc.checksum());
+}
+
+template <class T>
+void put(std::string& out, T value) {
+  char bytes[sizeof(T)];
+  std::memcpy(bytes, &value, sizeof(T));
+  out.append(bytes, sizeof(T));
+}
+
+template <class T>
+T take(std::string_view bytes, std::size_t offset) {
+  T value;
+  std::memcpy(&value, bytes.data() + offset, sizeof(T));
+  return value;
+}
+
+}  // namespace
+
+void append_log_record(const LogRecord& record, std::string& out) {
+  PHX_ASSERT(record.payload.size() <= log_payload_bytes_max, "a log record is within its bound");
+  const auto length = static_cast<std::uint32_t>(log_record_fixed_bytes + record.payload.size());
+  const std::size_t start = out.size();
+  put(out, length);
+  put(out, std::uint32_t{0});
+  put(out, record.sequence);
+  put(out, base::ns_of(record.now));
+  put(out, record.kind);
+  out.append(record.payload);
+  const std::uint32_t crc = crc32c(std::string_view{out}.substr(start + log_record_head_bytes));
+  std::memcpy(out.data() + start + 4, &crc, sizeof crc);
+}
+
+std::optional<LogRecord> LogReader::stop(LogFault fault) {
+  fault_ = fault;
+  return std::nullopt;
+}
+
+std::optional<LogRecord> LogReader::next() {
+  if (fault_) return std::nullopt;
+  if (offset_ == 0) {
+    if (!bytes_.starts_with(log_magic)) return stop(LogFault::not_a_log);
+    offset_ = log_magic.size();
+  }
+  const std::size_t left = bytes_.size() - offset_;
+  if (left == 0) return std::nullopt;
+  if (left < log_record_head_bytes) return stop(LogFault::cut);
+  const auto length = take<std::uint32_t>(bytes_, offset_);
+  if (length < log_record_fixed_bytes || length > log_record_fixed_bytes + log_payload_bytes_max) {
+    return stop(LogFault::bad_length);
+  }
+  if (left - log_record_head_bytes < length) return stop(LogFault::cut);
+  const auto checked = bytes_.substr(offset_ + log_record_head_bytes, length);
+  if (crc32c(checked) != take<std::uint32_t>(bytes_, offset_ + 4)) return stop(LogFault::bad_checksum);
+  LogRecord record{.sequence = take<std::uint64_t>(checked, 0),
+                   .now = base::local_time_ns(take<std::int64_t>(checked, 8)),
+                   .kind = take<std::uint8_t>(checked, 16),
+                   .payload = checked.substr(log_record_fixed_bytes)};
+  if (record.sequence != expected_) return stop(LogFault::broken_sequence);
+  ++expected_;
+  offset_ += log_record_head_bytes + length;
+  return record;
+}
+
+std::string_view name(LogFault fault) {
+  switch (fault) {
+    case LogFault::not_a_log:
+      return "not a Phoenix log";
+    case LogFault::cut:
+      return "the last record is cut";
+    case LogFault::bad_checksum:
+      return "a record does not match its checksum";
+    case LogFault::bad_length:
+      return "a record's length is impossible";
+    case LogFault::broken_sequence:
+      break;
+  }
+  return "a record is missing or doubled";
+}
+
+}  // namespace phoenix::record
