@@ -1,0 +1,63 @@
+#pragma once
+
+#include "base/ring.hpp"
+#include "base/short_text.hpp"
+#include "base/static_vector.hpp"
+#include "base/time.hpp"
+#include "model/fixed.hpp"
+#include "model/symbol_table.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+namespace phoenix::ops {
+
+inline constexpr std::size_t symbols_max = 64;
+inline constexpr std::size_t connections_max = 8;
+
+/// What a symbol is allowed to do. LIVE quotes; everything else has no quote of ours wanted in the market.
+enum class SymbolState : std::uint8_t { cold, syncing, live, hold };
+
+struct SymbolStatus {
+  model::SymbolTable::Name name;
+  SymbolState state = SymbolState::cold;
+  base::ShortText<48> reason;  ///< why it is not live
+  std::optional<model::Price> mid, own_bid, own_ask;
+  model::Qty position;
+  model::Money notional, realized_pnl, unrealized_pnl, fees, volume;
+  std::uint32_t orders_live = 0, orders_bid = 0, orders_ask = 0, orders_unknown = 0, orders_live_max = 0;
+  std::uint64_t fills = 0, places = 0, cancels = 0, amends = 0, rejects = 0, post_only_rejects = 0, cuts = 0;
+  std::uint64_t resyncs = 0, depth_frames = 0;
+  std::uint64_t quotes_hash = 0;  ///< running hash of every set of wanted quotes
+  std::optional<base::LocalTime> last_depth_time;
+};
+
+struct ConnectionStatus {
+  base::ShortText<16> name;
+  base::ShortText<16> state;
+  base::ShortText<96> extensions;  ///< as negotiated, empty when none
+  std::uint64_t reconnects = 0, messages = 0, payload_bytes = 0;
+  std::uint64_t wire_bytes_in = 0, wire_bytes_out = 0;  ///< filled in by whoever owns the sockets
+  std::optional<base::Duration> ping_round_trip;
+};
+
+/// One picture of the whole, made by the engine's thread and read by views, metrics and health.
+struct Status {
+  base::LocalTime now{};
+  base::ShortText<24> phase;
+  base::StaticVector<SymbolStatus, symbols_max> symbols;
+  base::StaticVector<ConnectionStatus, connections_max> connections;
+  std::uint64_t frames = 0, frames_bad = 0, events_unknown = 0, frames_ignored = 0;
+  std::uint64_t foreign_orders = 0, position_mismatches = 0;
+  std::optional<base::Duration> clock_offset, clock_error;
+  std::optional<base::LocalTime> last_user_event_time;
+  std::uint64_t weight_used = 0, weight_limit = 0, orders_10s_used = 0, orders_10s_limit = 0,
+                orders_1m_used = 0, orders_1m_limit = 0;
+  base::RingStats frame_ring, command_ring, log_ring;  ///< filled in by whoever owns the rings
+  bool finished = false;
+};
+
+std::string_view name(SymbolState state);
+
+}  // namespace phoenix::ops
