@@ -1,0 +1,89 @@
+#pragma once
+
+#include "base/assert.hpp"
+#include "base/time.hpp"
+#include "engine/input.hpp"
+#include "model/ids.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace phoenix::engine {
+
+/// A piece of text inside the Actions that hold it.
+struct TextRef {
+  std::uint32_t offset = 0, size = 0;
+};
+
+enum class Host : std::uint8_t { stream, order_api };
+struct OpenConnection {
+  ConnectionId connection;
+  Host host = Host::stream;
+  TextRef target;  ///< path and query
+};
+struct SendText {
+  ConnectionId connection;
+  TextRef text;
+};
+struct CloseConnection {
+  ConnectionId connection;
+};
+enum class Urgency : std::uint8_t { order, query };
+struct CallRest {
+  model::RequestId request;
+  Urgency urgency = Urgency::query;
+  TextRef method, target, body;
+  base::Duration timeout{};
+};
+enum class Severity : std::uint8_t { debug, info, warning, error };
+/// A line for the log: facts as key=value.
+struct Note {
+  Severity severity = Severity::info;
+  TextRef text;
+};
+/// The engine is done: nothing of it is left to do. exit_code 0: no order of ours rests on the venue; 1: some
+/// may; 2: it could not start, and `reason` says why.
+struct Finished {
+  int exit_code = 0;
+  TextRef reason;
+};
+
+using Action = std::variant<OpenConnection, SendText, CloseConnection, CallRest, Note, Finished>;
+
+/// What the shell must do after a step, in order. Owned and drained by the caller; its memory is reused, so
+/// that in steady state a step allocates nothing.
+class Actions {
+ public:
+  Actions() {
+    items_.reserve(256);
+    text_.reserve(256 * 1024);
+  }
+  void clear() {
+    items_.clear();
+    text_.clear();
+  }
+  bool empty() const { return items_.empty(); }
+  std::size_t size() const { return items_.size(); }
+  auto begin() const { return items_.begin(); }
+  auto end() const { return items_.end(); }
+
+  TextRef keep(std::string_view text) {
+    const TextRef ref{static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(text.size())};
+    text_.append(text);
+    return ref;
+  }
+  std::string_view text(TextRef ref) const {
+    PHX_ASSERT(std::size_t{ref.offset} + ref.size <= text_.size(), "a text lies inside its actions");
+    return std::string_view{text_}.substr(ref.offset, ref.size);
+  }
+  void push(Action action) { items_.push_back(action); }
+
+ private:
+  std::vector<Action> items_;
+  std::string text_;
+};
+
+}  // namespace phoenix::engine

@@ -1,0 +1,374 @@
+#include "engine/engine.hpp"
+
+#include "base/assert.hpp"
+
+#include <algorithm>
+
+namespace phoenix::engine {
+
+using base::LocalTime;
+
+namespace {
+
+constexpr base::Duration start_retry = base::seconds{1};
+constexpr std::size_t clock_samples_at_start = 3;
+
+order::OrdersOptions orders_options(const Options& options) {
+  order::OrdersOptions o;
+  o.recv_window = options.recv_window;
+  o.answer_timeout = options.order_timeout;
+  return o;
+}
+
+}  // namespace
+
+Engine::Engine(Options options, venue::binance::Credentials credentials, std::uint32_t run_epoch)
+    : options_(std::move(options)),
+      run_epoch_(run_epoch),
+      key_type_(credentials.signer.key_type()),
+      encoder_({.product = options_.product, .recv_window = options_.recv_window}, symbols_,
+               std::move(credentials)),
+      market_decoder_(symbols_),
+      user_decoder_(symbols_),
+      ws_decoder_(options_.product, symbols_),
+      rest_decoder_(options_.product, symbols_),
+      limits_(options_.total_notional_max),
+      orders_(orders_options(options_), run_epoch) {
+  for (const auto& symbol : options_.symbols) {
+    const auto id = symbols_.add(symbol.name);
+    PHX_ASSERT(id && id->index == desks_.size(),
+               "configured symbols are distinct and within the table's bound");
+    desks_.emplace_back(*id, symbol, options_.product);
+  }
+  queries_.reserve(64);
+  orders_in_flight_.reserve(1024);
+  requests_.reserve(256);
+  events_.reserve(256);
+  sync_actions_.reserve(1024);
+  session_actions_.reserve(16);
+  make_sessions();
+}
+
+Engine::~Engine() = default;
+
+Desk& Engine::desk(model::SymbolId symbol) {
+  PHX_ASSERT(symbol.index < desks_.size(), "a symbol id comes from the engine's own table");
+  return desks_[symbol.index];
+}
+const Desk& Engine::desk(model::SymbolId symbol) const {
+  PHX_ASSERT(symbol.index < desks_.size(), "a symbol id comes from the engine's own table");
+  return desks_[symbol.index];
+}
+
+void Engine::step(const Input& input, LocalTime now, Actions& out) {
+  PHX_ASSERT(!started_ || now >= now_, "the engine's time never goes back");
+  out_ = &out;
+  if (phase_ == Phase::finished) return;
+  if (!started_) {
+    started_ = true;
+    now_ = now;
+    start(now);
+  }
+  const base::Duration pause = now - now_;
+  now_ = now;
+  if (pause > options_.pause_max) on_pause(now);
+  std::visit([this](const auto& in) { handle(in); }, input);
+  if (phase_ != Phase::finished) expire(now);
+  if (phase_ != Phase::finished) drain();
+}
+
+/// What the step's events did to orders and positions, and the requests that follow, until nothing follows
+/// any more.
+void Engine::drain() {
+  constexpr int rounds_max =
+      8;  // a refusal for want of budget may follow a request; it never asks again at once
+  for (int round = 0; round < rounds_max; ++round) {
+    settle_events();
+    for (auto& d : desks_) {
+      if (d.dirty) consider(d);
+    }
+    if (requests_.empty()) return;
+    send_orders();
+    if (events_.empty()) return;
+  }
+}
+
+void Engine::start(LocalTime now) {
+  started_at_ = now;
+  timer(Timer::start) = now;
+}
+
+/// Asks for what is still missing before anything may run.
+void Engine::check_started() {
+  if (phase_ != Phase::starting) return;
+  using K = venue::binance::RequestKind;
+  if (clock_.samples() < clock_samples_at_start) {
+    ask(K::server_time);
+    return;
+  }
+  if (!rules_known_) {
+    ask(K::exchange_info);
+  } else if (!account_known_) {
+    ask(K::account_config);
+  } else if (listen_key_.empty()) {
+    ask(K::listen_key_start);
+  } else {
+    begin_running(now_);
+  }
+}
+
+void Engine::begin_running(LocalTime now) {
+  phase_ = Phase::running;
+  timer(Timer::start).reset();
+  timer(Timer::clock) = now + options_.clock_check_interval;
+  timer(Timer::listen_key) = now + options_.listen_key_interval;
+  timer(Timer::orders_check) = now + options_.orders_check_interval;
+  timer(Timer::position_check) = now + options_.position_check_interval;
+  note(Severity::info, "engine running epoch={} symbols={} clock_offset_ms={:.1f}", run_epoch_, desks_.size(),
+       static_cast<double>(clock_.offset().count()) / 1e6);
+  for (std::size_t i = 0; i < connections_count; ++i) {
+    const auto id = static_cast<ConnectionId>(i);
+    session(id).start(now, session_actions_);
+    perform(id);
+  }
+}
+
+/// The clock jumped: this process stood still, and nothing it knew is fresh. Prices must arrive anew before
+/// anything is quoted, and what rests on the venue was unattended, so it goes.
+void Engine::on_pause(LocalTime now) {
+  note(Severity::warning, "the engine stood still, withdrawing until prices arrive anew");
+  for (auto& d : desks_) {
+    d.fresh = false;
+    d.fresh_from = now;
+  }
+  if (phase_ == Phase::running) consider_all();
+}
+
+void Engine::handle(const StopRequested&) { begin_stopping(0, "", now_); }
+
+void Engine::fail(std::string reason, LocalTime now) {
+  if (fatal_) return;
+  fatal_ = true;
+  note(Severity::error, "cannot go on: {}", reason);
+  begin_stopping(2, std::move(reason), now);
+}
+
+void Engine::begin_stopping(int exit_code, std::string reason, LocalTime now) {
+  if (phase_ == Phase::stopping || phase_ == Phase::finished) {
+    stop_code_ = std::max(stop_code_, exit_code);
+    if (stop_reason_.empty()) stop_reason_ = std::move(reason);
+    return;
+  }
+  stop_code_ = exit_code;
+  stop_reason_ = std::move(reason);
+  if (phase_ == Phase::starting) {
+    finish(stop_code_, stop_reason_);
+    return;
+  }
+  phase_ = Phase::stopping;
+  stop_deadline_ = now + options_.stop_timeout;
+  note(Severity::info, "stopping: cancelling every order");
+  for (auto& d : desks_) {
+    d.orders_proved.reset();  // the last word is the venue's list, asked for after everything is gone
+    d.reason = base::ShortText<48>{"stopping"};
+  }
+  orders_.pull_all(now, requests_);
+  for (const auto t : {Timer::listen_key, Timer::orders_check, Timer::position_check}) timer(t).reset();
+  timer(Timer::stop) = now;
+}
+
+/// Leaves once no order of ours is open, in flight or unknown, and the venue's own list, asked for
+/// afterwards, says the same for every symbol.
+void Engine::continue_stopping(LocalTime now) {
+  if (now >= stop_deadline_) {
+    std::string left;
+    for (const auto& d : desks_) {
+      const int active = orders_.active_count(d.symbol);
+      if (active > 0) left += fmt::format(" {}={}", symbols_.name(d.symbol), active);
+    }
+    finish(std::max(stop_code_, 1), left.empty() ? "the venue did not confirm that no order is left"
+                                                 : "orders may rest on the venue:" + left);
+    return;
+  }
+  timer(Timer::stop) = now + base::milliseconds{100};
+  if (!orders_.all_confirmed_gone()) return;
+  bool all_proved = true;
+  for (auto& d : desks_) {
+    if (d.orders_proved) continue;
+    all_proved = false;
+    const bool asked = std::any_of(queries_.begin(), queries_.end(), [&d](const Query& q) {
+      return q.kind == venue::binance::RequestKind::open_orders && q.symbol == d.symbol;
+    });
+    if (!asked) ask(venue::binance::RequestKind::open_orders, d.symbol);
+  }
+  if (all_proved) finish(stop_code_, stop_reason_);
+}
+
+void Engine::finish(int exit_code, std::string_view reason) {
+  phase_ = Phase::finished;
+  for (auto& t : timers_) t.reset();
+  for (std::size_t i = 0; i < connections_count; ++i) {
+    sessions_[i]->stop(session_actions_);
+    perform(static_cast<ConnectionId>(i));
+  }
+  out_->push(Finished{exit_code, out_->keep(reason)});
+}
+
+void Engine::expire(LocalTime now) {
+  const auto due = [&](Timer t) {
+    auto& at = timer(t);
+    if (!at || now < *at) return false;
+    at.reset();
+    return true;
+  };
+  using K = venue::binance::RequestKind;
+  if (due(Timer::start)) {
+    timer(Timer::start) = now + start_retry + options_.query_timeout;
+    check_started();
+    return;
+  }
+  if (phase_ == Phase::starting) return;
+  for (std::size_t i = 0; i < connections_count; ++i) {
+    const auto deadline = sessions_[i]->next_deadline();
+    if (!deadline || now < *deadline) continue;
+    sessions_[i]->expire(now, session_actions_);
+    perform(static_cast<ConnectionId>(i));
+  }
+  if (const auto deadline = orders_.next_deadline(); deadline && now >= *deadline) {
+    orders_.expire(now, events_, requests_);
+  }
+  if (due(Timer::stop)) {
+    continue_stopping(now);
+    return;
+  }
+  if (due(Timer::clock)) {
+    timer(Timer::clock) = now + options_.clock_check_interval;
+    ask(K::server_time);
+  }
+  if (phase_ != Phase::running) return;
+  if (due(Timer::listen_key)) {
+    timer(Timer::listen_key) = now + options_.listen_key_interval;
+    ask(K::listen_key_keep_alive);
+  }
+  if (due(Timer::orders_check)) {
+    timer(Timer::orders_check) = now + options_.orders_check_interval;
+    for (const auto& d : desks_) ask(K::open_orders, d.symbol);
+  }
+  if (due(Timer::position_check)) {
+    timer(Timer::position_check) = now + options_.position_check_interval;
+    ask(K::position_risk);
+  }
+  for (auto& d : desks_) {
+    if (const auto deadline = d.sync.next_deadline(); deadline && now >= *deadline) {
+      d.sync.expire(now, sync_actions_);
+      apply_sync(d);
+    }
+    if (d.next_quote && now >= *d.next_quote) consider(d);
+  }
+}
+
+std::optional<LocalTime> Engine::next_deadline() const {
+  std::optional<LocalTime> next;
+  const auto consider_time = [&next](std::optional<LocalTime> t) {
+    if (t && (!next || *t < *next)) next = t;
+  };
+  for (const auto& t : timers_) consider_time(t);
+  if (phase_ == Phase::starting || phase_ == Phase::finished) return next;
+  for (const auto& s : sessions_) consider_time(s->next_deadline());
+  consider_time(orders_.next_deadline());
+  if (phase_ != Phase::running) return next;
+  for (const auto& d : desks_) {
+    consider_time(d.sync.next_deadline());
+    consider_time(d.next_quote);
+  }
+  return next;
+}
+
+void Engine::fill_status(ops::Status& status, LocalTime now) const {
+  constexpr std::string_view phases[] = {"starting", "running", "stopping", "finished"};
+  status.now = now;
+  status.phase = base::ShortText<24>{phases[static_cast<std::size_t>(phase_)]};
+  status.symbols.clear();
+  for (const auto& d : desks_) {
+    if (status.symbols.full()) break;
+    auto& s = status.symbols.push_back({});
+    s.name = model::SymbolTable::Name{symbols_.name(d.symbol)};
+    s.reason = d.reason;
+    s.state = d.reason.empty()                     ? ops::SymbolState::live
+              : phase_ == Phase::starting          ? ops::SymbolState::cold
+              : d.sync.is_synced() && d.instrument ? ops::SymbolState::hold
+                                                   : ops::SymbolState::syncing;
+    if (const auto top = d.book.top()) s.mid = top->mid();
+    s.own_bid = orders_.best_live(d.symbol, model::Side::bid);
+    s.own_ask = orders_.best_live(d.symbol, model::Side::ask);
+    const auto& account = ledger_.account(d.symbol);
+    s.position = account.position;
+    s.realized_pnl = account.realized_pnl;
+    s.volume = account.volume;
+    s.fills = account.fills_count;
+    for (const auto& c : account.commissions) {
+      if (d.instrument && c.asset.view() == d.instrument->quote_asset) s.fees = c.amount;
+    }
+    if (s.mid) {
+      s.notional = model::notional(*s.mid, account.position.abs());
+      if (account.entry_price)
+        s.unrealized_pnl = model::notional(*s.mid - *account.entry_price, account.position);
+    }
+    std::vector<order::OrderView> views;
+    orders_.view(d.symbol, views);
+    for (const auto& o : views) {
+      if (o.state == order::OrderState::unknown) ++s.orders_unknown;
+      if (o.state == order::OrderState::unknown || o.state == order::OrderState::pending_new) continue;
+      ++s.orders_live;
+      ++(o.side == model::Side::bid ? s.orders_bid : s.orders_ask);
+    }
+    s.orders_live_max = d.orders_live_max;
+    s.places = d.places;
+    s.cancels = d.cancels;
+    s.amends = d.amends;
+    s.rejects = d.rejects;
+    s.post_only_rejects = d.post_only_rejects;
+    s.cuts = d.cuts;
+    s.resyncs = d.resyncs;
+    s.depth_frames = d.depth_frames;
+    s.quotes_hash = d.quotes_hash;
+    s.last_depth_time = d.last_depth;
+  }
+  status.connections.clear();
+  for (std::size_t i = 0; i < connections_count; ++i) {
+    auto& c = status.connections.push_back(connection_status_[i]);
+    c.name = base::ShortText<16>{name(static_cast<ConnectionId>(i))};
+    c.state = base::ShortText<16>{feed::name(sessions_[i]->state())};
+    c.reconnects = sessions_[i]->reconnects();
+  }
+  status.frames = frames_;
+  status.frames_bad = frames_bad_;
+  status.frames_ignored = frames_ignored_;
+  status.events_unknown = events_unknown_;
+  status.foreign_orders = foreign_orders_;
+  status.position_mismatches = position_mismatches_;
+  status.last_user_event_time = last_user_event_;
+  if (clock_.known()) {
+    status.clock_offset = clock_.offset();
+    status.clock_error = clock_.error();
+    const auto venue_time = clock_.to_venue(now);
+    for (const auto& limit : rate_limits_) {
+      const auto used =
+          static_cast<std::uint64_t>(std::max(0, budget_.used(limit.kind, limit.interval, venue_time)));
+      const auto bound = static_cast<std::uint64_t>(limit.limit);
+      if (limit.kind == venue::LimitKind::weight && limit.interval == base::minutes{1}) {
+        status.weight_used = used;
+        status.weight_limit = bound;
+      } else if (limit.kind == venue::LimitKind::orders && limit.interval == base::minutes{1}) {
+        status.orders_1m_used = used;
+        status.orders_1m_limit = bound;
+      } else if (limit.kind == venue::LimitKind::orders && limit.interval == base::seconds{10}) {
+        status.orders_10s_used = used;
+        status.orders_10s_limit = bound;
+      }
+    }
+  }
+  status.finished = phase_ == Phase::finished;
+}
+
+}  // namespace phoenix::engine

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "base/short_text.hpp"
+#include "base/time.hpp"
+#include "model/ids.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+namespace phoenix::engine {
+
+/// Which of the engine's connections: the engine names them, `io` gives each at most one socket.
+enum class ConnectionId : std::uint8_t { public_stream, market_stream, private_stream, order_api };
+inline constexpr std::size_t connections_count = 4;
+std::string_view name(ConnectionId id);
+
+// What happens to the engine, one at a time and in one order. Text views are valid during the step only.
+
+struct ConnectionOpened {
+  ConnectionId connection;
+  std::string_view extensions;  ///< Sec-WebSocket-Extensions as negotiated, empty when none
+};
+struct FrameReceived {
+  ConnectionId connection;
+  base::LocalTime received{};  ///< read from the socket; the step's `now` is when the engine took it
+  std::string_view payload;
+};
+struct PongReceived {
+  ConnectionId connection;
+  base::Duration round_trip{};
+};
+struct ConnectionClosed {
+  ConnectionId connection;
+  std::uint16_t close_code = 0;  ///< 0 when there was no close frame
+  std::string_view reason;
+};
+struct RestAnswered {
+  model::RequestId request;
+  int status = 0;
+  std::optional<int> used_weight_1m, order_count_10s, order_count_1m, retry_after_s;
+  std::string_view body;
+};
+/// No answer. `not_sent`: not one byte of the request left, so nothing happened; otherwise nobody knows.
+enum class Lost : std::uint8_t { not_sent, unknown };
+struct RestLost {
+  model::RequestId request;
+  Lost lost = Lost::unknown;
+  std::string_view reason;
+};
+/// A deadline of `next_deadline()` has come, or nothing: stepping early is harmless.
+struct Tick {};
+/// The receive path had to drop frames: everything that arrived on streams has a hole.
+struct FramesDropped {
+  std::uint64_t count = 0;
+};
+/// Leave: cancel everything, confirm, finish.
+struct StopRequested {};
+
+using Input = std::variant<ConnectionOpened, FrameReceived, PongReceived, ConnectionClosed, RestAnswered,
+                           RestLost, Tick, FramesDropped, StopRequested>;
+
+}  // namespace phoenix::engine

@@ -1,0 +1,378 @@
+// The engine's REST questions and what their answers mean.
+
+#include "base/assert.hpp"
+#include "engine/engine.hpp"
+#include "model/names.hpp"
+#include "venue/binance/classify.hpp"
+
+#include <algorithm>
+
+namespace phoenix::engine {
+
+namespace vb = venue::binance;
+using K = vb::RequestKind;
+using base::LocalTime;
+
+namespace {
+
+/// How far back trades are fetched when one is missing and no id tells where to begin.
+constexpr base::Duration trades_look_back = base::minutes{5};
+/// A position report this close to a fill says nothing about who is right.
+constexpr base::Duration fill_settles_in = base::seconds{2};
+
+bool is_order(K kind) {
+  return kind == K::place || kind == K::amend || kind == K::cancel || kind == K::cancel_all ||
+         kind == K::query_order;
+}
+
+}  // namespace
+
+/// Sends one question, unless the same is on its way already or the budget forbids it: then the timer that
+/// wanted it asks again.
+void Engine::ask(K kind, std::optional<model::SymbolId> symbol) {
+  const bool asked = std::any_of(queries_.begin(), queries_.end(),
+                                 [&](const Query& q) { return q.kind == kind && q.symbol == symbol; });
+  if (asked) return;
+  const auto now = venue_now();
+  const vb::RestRequest request = [&]() -> vb::RestRequest {
+    switch (kind) {
+      case K::server_time:
+        return encoder_.server_time(buffer_);
+      case K::exchange_info:
+        return encoder_.exchange_info(buffer_);
+      case K::account_config:
+        return encoder_.account_config(now, buffer_);
+      case K::listen_key_start:
+        return encoder_.listen_key_start(buffer_);
+      case K::listen_key_keep_alive:
+        return encoder_.listen_key_keep_alive(buffer_);
+      case K::depth:
+        return encoder_.depth_snapshot(*symbol, options_.snapshot_limit, buffer_);
+      case K::open_orders:
+        return encoder_.open_orders(symbol, now, buffer_);
+      case K::position_risk:
+        return encoder_.position_risk(now, buffer_);
+      case K::user_trades: {
+        const Desk& d = desk(*symbol);
+        if (!d.fills_wanted && d.last_trade_id > 0) {
+          return encoder_.user_trades_from_id(*symbol, d.last_trade_id + 1, now, buffer_);
+        }
+        return encoder_.user_trades_since(
+            *symbol, clock_.to_venue(std::max(started_at_, now_ - trades_look_back)), now, buffer_);
+      }
+      default:
+        break;
+    }
+    PHX_ASSERT(false, "every kind of question the engine asks has its request");
+    return {};
+  }();
+  // Stopping safely needs its answers: the last share of the limits is for that.
+  const auto priority = phase_ == Phase::stopping ? venue::Priority::vital : venue::Priority::routine;
+  if (budget_.blocked_until(request.cost, priority, now)) {
+    if (kind == K::depth) desk(*symbol).sync.on_snapshot_failed(now_);
+    return;
+  }
+  const model::RequestId id{next_request_++};
+  queries_.push_back({id, kind, symbol, now_, user_stream_generation_});
+  call(request, id, Urgency::query);
+}
+
+void Engine::call(const vb::RestRequest& request, model::RequestId id, Urgency urgency) {
+  budget_.spend(request.cost, venue_now());
+  CallRest c;
+  c.request = id;
+  c.urgency = urgency;
+  c.method = out_->keep(vb::name(request.method));
+  c.target = out_->keep(request.target);
+  c.body = out_->keep(request.body);
+  c.timeout = urgency == Urgency::order ? options_.order_timeout : options_.query_timeout;
+  out_->push(c);
+}
+
+void Engine::handle(const RestAnswered& in) {
+  const auto it =
+      std::find_if(queries_.begin(), queries_.end(), [&](const Query& q) { return q.id == in.request; });
+  if (it == queries_.end()) return;
+  const Query query = *it;
+  *it = queries_.back();
+  queries_.pop_back();
+  observe_usage(in, query.sent_at);
+  if (is_order(query.kind)) {
+    orders_.on_answer(query.id, rest_decoder_.order_answer(query.kind, in.status, in.body), now_, events_,
+                      requests_);
+  } else if (in.status == 200) {
+    on_answer(query, in.body);
+  } else {
+    on_refusal(query, in.status, in.body);
+  }
+}
+
+void Engine::handle(const RestLost& in) {
+  const auto it =
+      std::find_if(queries_.begin(), queries_.end(), [&](const Query& q) { return q.id == in.request; });
+  if (it == queries_.end()) return;
+  const Query query = *it;
+  *it = queries_.back();
+  queries_.pop_back();
+  if (is_order(query.kind)) {
+    orders_.on_lost(query.id, in.lost == Lost::not_sent ? order::Lost::not_sent : order::Lost::unknown, now_,
+                    events_, requests_);
+    return;
+  }
+  note(Severity::warning, "no answer kind={} why=\"{}\"", static_cast<int>(query.kind), in.reason);
+  on_query_failed(query);
+}
+
+void Engine::observe_usage(const RestAnswered& in, LocalTime sent_at) {
+  const auto sent = clock_.to_venue(sent_at);
+  const auto report = [&](venue::LimitKind kind, base::Duration interval, std::optional<int> count) {
+    if (count) budget_.observe({kind, interval, *count}, sent, venue_now());
+  };
+  report(venue::LimitKind::weight, base::minutes{1}, in.used_weight_1m);
+  report(venue::LimitKind::orders, base::seconds{10}, in.order_count_10s);
+  report(venue::LimitKind::orders, base::minutes{1}, in.order_count_1m);
+  const auto retry_after =
+      in.retry_after_s ? std::optional<base::Duration>{base::seconds{*in.retry_after_s}} : std::nullopt;
+  if (in.status != 429 && in.status != 418) return;
+  const auto code = rest_decoder_.code(in.body);
+  if (in.status == 429) {
+    budget_.refused(limit_of(code ? code->code : 0), retry_after, venue_now());
+  } else {
+    const auto end = code ? vb::ban_end(code->message.view()) : std::nullopt;
+    budget_.banned_until(end.value_or(venue_now() + retry_after.value_or(base::minutes{2})));
+  }
+}
+
+void Engine::on_answer(const Query& query, std::string_view body) {
+  switch (query.kind) {
+    case K::server_time:
+      if (const auto time = rest_decoder_.server_time(body)) clock_.sample(query.sent_at, *time, now_);
+      break;
+    case K::exchange_info:
+      on_exchange_info(body);
+      break;
+    case K::account_config:
+      on_account_settings(body);
+      break;
+    case K::listen_key_start:
+      if (auto key = rest_decoder_.listen_key(body)) listen_key_ = std::move(*key);
+      break;
+    case K::depth: {
+      Desk& d = desk(*query.symbol);
+      const auto snapshot = market_decoder_.decode_depth_snapshot(*query.symbol, body);
+      if (!snapshot) {
+        on_query_failed(query);
+        break;
+      }
+      d.sync.on_snapshot(*snapshot, now_, sync_actions_);
+      apply_sync(d);
+      consider(d);
+      break;
+    }
+    case K::open_orders:
+      on_open_orders(query, body);
+      break;
+    case K::position_risk:
+      on_positions(query, body);
+      break;
+    case K::user_trades:
+      on_user_trades(query, body);
+      break;
+    default:
+      break;
+  }
+  check_started();
+}
+
+void Engine::on_refusal(const Query& query, int status, std::string_view body) {
+  const auto code = rest_decoder_.code(body);
+  const int number = code ? code->code : 0;
+  const auto message = code ? code->message.str() : std::string{};
+  note(Severity::warning, "refused kind={} status={} code={} message=\"{}\"", static_cast<int>(query.kind),
+       status, number, message);
+  const auto verdict = vb::classify(options_.product, status, number, message, query.kind);
+  if (verdict.refusal == model::Refusal::auth) {
+    fail(fmt::format("the venue refused the login: code {} {}", number, message), now_);
+    return;
+  }
+  if (verdict.refusal == model::Refusal::clock) {
+    clock_.reset();
+    ask(K::server_time);
+  }
+  if (query.kind == K::listen_key_keep_alive) {
+    listen_key_.clear();
+    session(ConnectionId::private_stream).replace("the listen key is gone", session_actions_);
+    perform(ConnectionId::private_stream);
+  }
+  on_query_failed(query);
+}
+
+/// Asked again by the timer or the state machine that wanted it.
+void Engine::on_query_failed(const Query& query) {
+  if (query.kind == K::depth) desk(*query.symbol).sync.on_snapshot_failed(now_);
+  if (phase_ == Phase::starting) timer(Timer::start) = now_ + base::seconds{1};
+}
+
+void Engine::on_exchange_info(std::string_view body) {
+  const auto info = rest_decoder_.exchange_info(body);
+  if (!info) {
+    note(Severity::warning, "exchangeInfo unreadable fault={}", vb::name(info.error()));
+    return;
+  }
+  for (const auto& instrument : info->instruments) desk(instrument.symbol).instrument = instrument;
+  std::string wrong;
+  for (auto& d : desks_) {
+    const auto symbol = symbols_.name(d.symbol);
+    if (!d.instrument) {
+      wrong += fmt::format("{}{}: the venue does not list it", wrong.empty() ? "" : "; ", symbol);
+      continue;
+    }
+    const auto& i = *d.instrument;
+    if (d.options.tick_size && *d.options.tick_size != i.tick_size) {
+      wrong +=
+          fmt::format("{}{}: tick_size is {} in the configuration and {} at the venue",
+                      wrong.empty() ? "" : "; ", symbol, d.options.tick_size->text(), i.tick_size.text());
+    }
+    if (d.options.qty_min && *d.options.qty_min != i.qty_min) {
+      wrong += fmt::format("{}{}: min_qty is {} in the configuration and {} at the venue",
+                           wrong.empty() ? "" : "; ", symbol, d.options.qty_min->text(), i.qty_min.text());
+    }
+    if (i.step_size.is_positive() && d.options.grid.layer_size.raw() % i.step_size.raw() != 0) {
+      note(Severity::warning, "unified_layer_size rounds down symbol={} size={} step={} to={}", symbol,
+           d.options.grid.layer_size.text(), i.step_size.text(),
+           i.qty_down(d.options.grid.layer_size).text());
+    }
+  }
+  if (!wrong.empty()) {
+    fail(wrong, now_);
+    return;
+  }
+  for (auto& d : desks_) {
+    orders_.add_symbol(*d.instrument, {.cancels_per_minute = d.options.cancels_per_minute,
+                                       .orders_max = 2 * d.options.grid.layers * 3});
+    limits_.set_symbol(*d.instrument, d.options.limits);
+    d.book = book::Book{{.tick = d.instrument->tick_size}};
+  }
+  rate_limits_.clear();
+  for (const auto& limit : info->limits) {
+    if (!rate_limits_.full()) rate_limits_.push_back(limit);
+  }
+  budget_.set_limits(info->limits, venue_now());
+  rules_known_ = true;
+}
+
+void Engine::on_account_settings(std::string_view body) {
+  const auto settings = rest_decoder_.account_settings(body);
+  if (!settings) return;
+  using Settings = vb::AccountSettings;
+  if (settings->position_mode == Settings::PositionMode::hedge) {
+    fail(
+        "the account is in hedge mode: Phoenix trades one-way accounts only; switch the position mode at the "
+        "venue",
+        now_);
+  } else if (settings->permission == Settings::Permission::no_trade) {
+    fail("the account may not trade: check the permissions of the key", now_);
+  } else {
+    account_known_ = true;
+  }
+}
+
+/// The user stream was not there for a while, or never: the venue states what is open, held and traded.
+void Engine::reconcile() {
+  ask(K::position_risk);
+  for (auto& d : desks_) {
+    ask(K::open_orders, d.symbol);
+    if (user_stream_generation_ == 0) {
+      d.trades_proved = 0;
+    } else {
+      ask(K::user_trades, d.symbol);
+    }
+  }
+}
+
+void Engine::on_open_orders(const Query& query, std::string_view body) {
+  const auto reports = rest_decoder_.open_orders(body);
+  if (!reports) {
+    note(Severity::warning, "open orders unreadable fault={}", vb::name(reports.error()));
+    return;
+  }
+  Desk& d = desk(*query.symbol);
+  d.foreign_orders = 0;
+  std::uint32_t ours = 0;
+  for (const auto& report : *reports) {
+    if (report.id) {
+      ++ours;
+    } else {
+      ++d.foreign_orders;
+    }
+  }
+  orders_.on_open_orders(d.symbol, *reports, query.sent_at, now_, events_, requests_);
+  // While stopping, the venue's list is the last word only when it holds nothing of ours.
+  if (phase_ != Phase::stopping || ours == 0) d.orders_proved = query.user_stream_generation;
+  foreign_orders_ = 0;
+  for (const auto& each : desks_) foreign_orders_ += each.foreign_orders;
+  d.dirty = true;
+}
+
+void Engine::on_positions(const Query& query, std::string_view body) {
+  const auto reports = rest_decoder_.positions(body);
+  if (!reports) {
+    note(Severity::warning, "positions unreadable fault={}", vb::name(reports.error()));
+    return;
+  }
+  for (auto& d : desks_) {
+    model::PositionReport report;
+    report.symbol = d.symbol;  // a symbol that is not listed is flat
+    for (const auto& r : *reports) {
+      if (r.symbol == d.symbol) report = r;
+    }
+    if (!d.position_proved && ledger_.account(d.symbol).fills_count == 0) {
+      ledger_.set_position(report);
+      note(Severity::info, "position symbol={} qty={}", symbols_.name(d.symbol), report.qty.text());
+    }
+    const bool just_filled = d.last_fill + fill_settles_in > query.sent_at;
+    const auto mismatch = ledger_.compare(report);
+    if (!mismatch) {
+      d.mismatch.reset();
+    } else if (!just_filled) {
+      if (d.mismatch == report.qty) {
+        // Two reports in a row say the same, and no fill came between: the venue is right.
+        note(Severity::error, "position adopted symbol={} ours={} venue={}", symbols_.name(d.symbol),
+             mismatch->ours.text(), mismatch->venue.text());
+        ledger_.set_position(report);
+        d.mismatch.reset();
+      } else {
+        ++position_mismatches_;
+        note(Severity::warning, "position differs symbol={} ours={} venue={}", symbols_.name(d.symbol),
+             mismatch->ours.text(), mismatch->venue.text());
+        d.mismatch = report.qty;
+        d.fills_wanted = true;
+        ask(K::user_trades, d.symbol);
+      }
+    }
+    d.position_proved = query.user_stream_generation;
+    d.dirty = true;
+  }
+}
+
+void Engine::on_user_trades(const Query& query, std::string_view body) {
+  const auto trades = rest_decoder_.user_trades(body);
+  if (!trades) {
+    note(Severity::warning, "trades unreadable fault={}", vb::name(trades.error()));
+    return;
+  }
+  Desk& d = desk(*query.symbol);
+  d.fills_wanted = false;
+  for (const auto& trade : *trades) {
+    d.last_trade_id = std::max(d.last_trade_id, trade.trade_id);
+    orders_.on_fill_report(trade, now_, events_);
+  }
+  if (trades->size() >= static_cast<std::size_t>(vb::Encoder::rows_max)) {
+    ask(K::user_trades, d.symbol);  // there are more
+    return;
+  }
+  d.trades_proved = query.user_stream_generation;
+  d.dirty = true;
+}
+
+}  // namespace phoenix::engine

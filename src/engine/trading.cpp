@@ -1,0 +1,244 @@
+// From books and positions to order requests.
+
+#include "base/assert.hpp"
+#include "engine/engine.hpp"
+#include "model/names.hpp"
+
+#include <algorithm>
+#include <type_traits>
+
+namespace phoenix::engine {
+
+namespace vb = venue::binance;
+using base::LocalTime;
+
+namespace {
+
+/// FNV-1a over 64-bit words: the running fingerprint of all quotes wanted.
+void mix(std::uint64_t& hash, std::uint64_t word) {
+  for (int i = 0; i < 8; ++i) {
+    hash = (hash ^ (word & 0xff)) * 0x100000001b3ULL;
+    word >>= 8;
+  }
+}
+
+vb::RequestKind kind_of(const model::OrderRequest& request) {
+  using K = vb::RequestKind;
+  constexpr K kinds[] = {K::place, K::amend, K::cancel, K::cancel_all, K::query_order};
+  static_assert(std::variant_size_v<model::OrderRequest> == std::size(kinds));
+  return kinds[request.index()];
+}
+
+model::SymbolId symbol_of(const model::OrderRequest& request) {
+  return std::visit([](const auto& r) { return r.symbol; }, request);
+}
+
+}  // namespace
+
+std::string_view Engine::hold_reason(const Desk& d) const {
+  if (phase_ != Phase::running) return "not running";
+  if (!clock_.known()) return "venue clock unknown";
+  if (!d.instrument) return "rules unknown";
+  if (d.instrument->status != model::SymbolStatus::trading) return "symbol not trading";
+  using State = feed::Session::State;
+  const auto data = session(ConnectionId::public_stream).state();
+  if (data != State::open && data != State::live) return "market data not connected";
+  if (!d.sync.is_synced()) return "book not synced";
+  if (!d.fresh) return "price not fresh";
+  if (d.book.touch() != book::Touch::apart) return "book has no spread";
+  if (!session(ConnectionId::private_stream).is_live()) return "user stream not connected";
+  if (d.orders_proved != user_stream_generation_) return "open orders not reconciled";
+  if (d.position_proved != user_stream_generation_) return "position not reconciled";
+  if (d.trades_proved != user_stream_generation_) return "trades not reconciled";
+  if (d.foreign_orders > 0) return "orders that are not ours";
+  return {};
+}
+
+/// The newer of the book's own touch and the venue's ticker: both name the update they stand for.
+std::optional<model::TopOfBook> Engine::top_of(const Desk& d) const {
+  auto top = d.book.top();
+  if (!top) return std::nullopt;
+  if (d.ticker && d.ticker->update_id > d.book.last_id() && d.ticker->bid.price < d.ticker->ask.price &&
+      d.ticker->bid.price.is_positive()) {
+    top = model::TopOfBook{d.ticker->bid, d.ticker->ask, d.ticker->update_id};
+  }
+  return top;
+}
+
+venue::LimitKind Engine::limit_of(int code) {
+  constexpr int too_many_orders = -1015;
+  return code == too_many_orders ? venue::LimitKind::orders : venue::LimitKind::weight;
+}
+
+void Engine::consider_all() {
+  for (auto& d : desks_) consider(d);
+}
+
+/// Looks at a symbol again: withdraws its orders when it may not be quoted, moves them when the price, the
+/// position or the orders changed, or when it has not been looked at for a while.
+void Engine::consider(Desk& d) {
+  if (phase_ != Phase::running) {
+    d.dirty = false;
+    return;
+  }
+  const auto reason = hold_reason(d);
+  if (!reason.empty()) {
+    d.dirty = false;
+    if (d.reason.view() != reason) {
+      note(Severity::warning, "hold symbol={} why=\"{}\"", symbols_.name(d.symbol), reason);
+      d.reason = base::ShortText<48>{reason};
+    }
+    d.quoted_mid.reset();
+    d.next_quote.reset();
+    if (!d.held) {
+      d.held = true;
+      orders_.pull(d.symbol, now_, requests_);
+    }
+    return;
+  }
+  d.orders_live_max = std::max(d.orders_live_max, static_cast<std::uint32_t>(orders_.live_count(d.symbol)));
+  const auto top = top_of(d);
+  PHX_ASSERT(top.has_value(), "a symbol that may be quoted has a touch");
+  if (!d.reason.empty()) {
+    note(Severity::info, "live symbol={} mid={}", symbols_.name(d.symbol), top->mid().text());
+    d.reason = {};
+    d.held = false;
+    d.dirty = true;
+  }
+  const auto mid = top->mid();
+  if (!d.dirty && d.quoted_mid && d.next_quote && now_ < *d.next_quote) {
+    const auto moved = model::Money::from_raw((mid - *d.quoted_mid).abs().raw());
+    const auto enough = model::times(model::Money::from_raw(d.quoted_mid->raw()), options_.requote_min_move,
+                                     model::Rounding::down);
+    if (moved < enough || moved.is_zero()) return;
+  }
+  d.dirty = false;
+  d.quoted_mid = mid;
+  d.next_quote = now_ + options_.quote_interval;
+
+  const auto position = ledger_.account(d.symbol).position;
+  const auto mark = d.mark ? std::optional{d.mark->mark} : std::nullopt;
+  d.strategy.quote({.instrument = *d.instrument,
+                    .top = *top,
+                    .position = position,
+                    .now = now_,
+                    .predicted_funding = d.mark ? d.mark->funding_rate : model::Rate{}},
+                   quotes_);
+  const std::size_t wanted = quotes_.size();
+  limits_.observe(d.symbol,
+                  {.position = position, .working = orders_.exposure(d.symbol), .price = mark.value_or(mid)});
+  limits_.cut(d.symbol, *top, mark, quotes_);
+  d.cuts += wanted - quotes_.size();
+  ++d.quotes_made;
+  mix(d.quotes_hash, static_cast<std::uint64_t>(base::ns_of(now_)));
+  for (const auto& q : quotes_) {
+    mix(d.quotes_hash, static_cast<std::uint64_t>(q.side));
+    mix(d.quotes_hash, static_cast<std::uint64_t>(q.price.raw()));
+    mix(d.quotes_hash, static_cast<std::uint64_t>(q.qty.raw()));
+  }
+  orders_.want(d.symbol, quotes_, {.top = *top, .room = limits_.room(d.symbol), .places_max = places_room()},
+               now_, requests_);
+  limits_.observe(d.symbol,
+                  {.position = position, .working = orders_.exposure(d.symbol), .price = mark.value_or(mid)});
+}
+
+/// How many orders may be placed or amended at once within the routine share of the venue's order limits.
+int Engine::places_room() const {
+  const auto now = venue_now();
+  const int waiting = static_cast<int>(std::count_if(
+      requests_.begin(), requests_.end(), [](const auto& r) { return r.lane == order::Lane::place; }));
+  for (const int count : {32, 16, 8, 4, 2, 1}) {
+    const int all = count + waiting;
+    if (!budget_.blocked_until({.weight = 0, .orders_short = all, .orders_long = all},
+                               venue::Priority::routine, now))
+      return count;
+  }
+  return 0;
+}
+
+/// Hands out what the orders asked for: what takes risk off first.
+void Engine::send_orders() {
+  sending_.swap(requests_);
+  for (const auto lane :
+       {order::Lane::risk_cancel, order::Lane::cancel, order::Lane::query, order::Lane::place}) {
+    for (const auto& request : sending_) {
+      if (request.lane == lane) send_order(request);
+    }
+  }
+  sending_.clear();
+}
+
+void Engine::send_order(const order::OutRequest& request) {
+  const auto kind = kind_of(request.request);
+  const auto cost = vb::cost(options_.product, kind);
+  const auto now = venue_now();
+  const auto priority =
+      request.lane == order::Lane::place ? venue::Priority::routine : venue::Priority::vital;
+  if (budget_.blocked_until(cost, priority, now)) {
+    orders_.on_lost(request.id, order::Lost::not_sent, now_, events_, requests_);
+    return;
+  }
+  Desk& d = desk(symbol_of(request.request));
+  if (kind == vb::RequestKind::place) ++d.places;
+  if (kind == vb::RequestKind::amend) ++d.amends;
+  if (kind == vb::RequestKind::cancel) ++d.cancels;
+  const bool ws_ready =
+      session(ConnectionId::order_api).is_live() && (key_type_ == vb::KeyType::hmac || logged_on_);
+  if (ws_ready && vb::supports(options_.product, vb::Way::ws_api, request.request)) {
+    budget_.spend(cost, now);
+    orders_in_flight_.push_back({request.id, kind});
+    out_->push(SendText{ConnectionId::order_api,
+                        out_->keep(encoder_.ws_order(request.id, request.request, now, buffer_))});
+    return;
+  }
+  queries_.push_back({request.id, kind, d.symbol, now_, user_stream_generation_});
+  call(encoder_.order(request.request, now, buffer_), request.id, Urgency::order);
+}
+
+/// What happened to our orders, into the ledger and the desks.
+void Engine::settle_events() {
+  if (events_.empty()) return;
+  ledger_.apply(events_);
+  for (const auto& event : events_) {
+    std::visit(
+        [&](const auto& e) {
+          using T = std::decay_t<decltype(e)>;
+          Desk& d = desk(e.symbol);
+          if constexpr (std::is_same_v<T, order::Fill>) {
+            d.last_fill = now_;
+            d.dirty = true;
+            note(Severity::info, "fill symbol={} side={} price={} qty={} trade_id={} maker={} position={}",
+                 symbols_.name(e.symbol), model::name(e.side), e.price.text(), e.qty.text(), e.trade_id,
+                 e.maker, ledger_.account(e.symbol).position.text());
+          } else if constexpr (std::is_same_v<T, order::OrderDone>) {
+            d.dirty = true;
+          } else if constexpr (std::is_same_v<T, order::Rejected>) {
+            ++d.rejects;
+            d.dirty = true;
+            if (e.refusal == model::Refusal::post_only_would_take) {
+              ++d.post_only_rejects;
+              return;
+            }
+            note(Severity::warning, "refused symbol={} refusal={} code={}", symbols_.name(e.symbol),
+                 model::name(e.refusal), e.code);
+            if (e.refusal == model::Refusal::auth)
+              fail(fmt::format("the venue refused the key: code {}", e.code), now_);
+            if (e.refusal == model::Refusal::clock) {
+              clock_.reset();
+              ask(vb::RequestKind::server_time);
+            }
+            if (e.refusal == model::Refusal::rate_limited) budget_.refused(limit_of(e.code), {}, venue_now());
+          } else if constexpr (std::is_same_v<T, order::FillsMissing>) {
+            d.fills_wanted = true;
+            ask(vb::RequestKind::user_trades, e.symbol);
+          } else if constexpr (std::is_same_v<T, order::ForeignOrder>) {
+            note(Severity::warning, "foreign order symbol={} order_id={} client_id={}",
+                 symbols_.name(e.symbol), e.order_id, e.client_text.view());
+          }
+        },
+        event);
+  }
+  events_.clear();
+}
+
+}  // namespace phoenix::engine
