@@ -1,0 +1,289 @@
+#include "sim/world.hpp"
+
+#include "engine/log_replay.hpp"
+
+#include <cstdlib>
+#include <new>
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace {
+std::uint64_t allocations = 0;
+}
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* p = std::malloc(size)) return p;
+  throw std::bad_alloc{};
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+
+namespace phoenix::sim {
+namespace {
+
+using base::milliseconds;
+using base::seconds;
+using engine::ConnectionId;
+
+constexpr int layers = 7;
+
+engine::SymbolOptions symbol_options(const char* name, const char* net_max, const char* size) {
+  engine::SymbolOptions s;
+  s.name = name;
+  s.grid.net_max = model::Qty::of(net_max);
+  s.grid.layer_size = model::Qty::of(size);
+  s.grid.layers = layers;
+  s.grid.start = {quote::DistanceUnit::bps, 1};
+  s.grid.first_spacing = {quote::DistanceUnit::bps, 1};
+  s.grid.max_spacing = {quote::DistanceUnit::bps, 40};
+  s.grid.min_spread = 0.0001;
+  s.limits.net_max = s.grid.net_max;
+  s.cancels_per_minute = 40;
+  return s;
+}
+
+WorldOptions two_symbols(std::uint64_t seed) {
+  WorldOptions options;
+  options.seed = seed;
+  options.engine.total_notional_max = model::Money::from_units(4000);
+  std::erase_if(options.exchange.core.symbols,
+                [](const auto& s) { return s.name != "ETHUSDC" && s.name != "SOLUSDC"; });
+  options.engine.symbols = {symbol_options("ETHUSDC", "0.26", "0.0085"),
+                            symbol_options("SOLUSDC", "5.5", "0.2")};
+  return options;
+}
+
+const exchange::SymbolLedger& truth(World& world, exchange::Ledger& ledger, std::string_view name) {
+  const auto& core = world.exchange().core();
+  ledger = core.ledger(*core.find_account(world.api_key()));
+  for (const auto& s : ledger.symbols) {
+    if (core.spec(s.symbol).name == name) return s;
+  }
+  ADD_FAILURE() << "no symbol " << name;
+  return ledger.symbols.front();
+}
+
+std::size_t open_orders(World& world) {
+  std::size_t open = 0;
+  const auto& core = world.exchange().core();
+  for (const auto& s : core.ledger(*core.find_account(world.api_key())).symbols) open += s.open_orders.size();
+  return open;
+}
+
+void expect_equal_ledgers(World& world) {
+  for (const std::string name : {"ETHUSDC", "SOLUSDC"}) {
+    exchange::Ledger ledger;
+    const auto& theirs = truth(world, ledger, name);
+    const auto& ours = world.engine().ledger().account(*world.engine().symbols().find(name));
+    EXPECT_EQ(ours.position, theirs.position.qty) << name;
+    EXPECT_EQ(ours.realized_pnl, theirs.position.realized) << name;
+    EXPECT_EQ(ours.fills_count, static_cast<std::uint64_t>(theirs.fills)) << name;
+    EXPECT_EQ(ours.bought_qty + ours.sold_qty, theirs.filled_volume) << name;
+  }
+}
+
+void stop_and_expect_nothing_left(World& world) {
+  world.request_stop();
+  world.run_for(seconds{12});
+  ASSERT_TRUE(world.end().has_value());
+  EXPECT_EQ(world.end()->exit_code, 0) << world.end()->reason;
+  EXPECT_EQ(open_orders(world), 0U);
+  expect_equal_ledgers(world);
+}
+
+TEST(World, makes_a_market_and_leaves_nothing_behind) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    World world{two_symbols(seed)};
+    std::size_t most = 0;
+    for (int i = 0; i < 100; ++i) {
+      world.run_for(milliseconds{100});
+      most = std::max(most, open_orders(world));
+    }
+    EXPECT_EQ(most, 4U * layers) << "seed " << seed;
+    world.run_for(seconds{110});
+    EXPECT_GT(world.engine().ledger().account(model::SymbolId{0}).fills_count, 0U) << "seed " << seed;
+    stop_and_expect_nothing_left(world);
+  }
+}
+
+TEST(World, equal_seeds_give_equal_runs) {
+  const auto run = [](std::uint64_t seed) {
+    World world{two_symbols(seed)};
+    world.run_for(seconds{20});
+    return world.input_log();
+  };
+  EXPECT_EQ(run(5), run(5));
+  EXPECT_NE(run(5), run(6));
+}
+
+TEST(World, a_run_is_replayed_from_its_input_log_to_the_same_quotes) {
+  auto options = two_symbols(9);
+  World world{options};
+  world.run_for(seconds{30});
+  engine::Engine again{
+      options.engine, {options.api_key, venue::binance::Signer::hmac("another secret")}, options.run_epoch};
+  const auto report = engine::replay_log(world.input_log(), again);
+  EXPECT_EQ(report.inputs, world.steps());
+  EXPECT_FALSE(report.fault.has_value());
+  EXPECT_EQ(report.replayed_summary, engine::run_summary(world.engine()));
+}
+
+/// Runs until the exchange holds no order of ours, at most `limit`; how long it took.
+base::Duration until_withdrawn(World& world, base::Duration limit) {
+  const auto begin = world.now();
+  while (open_orders(world) > 0 && world.now() - begin < limit) world.run_for(milliseconds{1});
+  return world.now() - begin;
+}
+
+TEST(World, a_cut_market_connection_withdraws_every_quote_at_once_and_comes_back) {
+  World world{two_symbols(2)};
+  world.run_for(seconds{15});
+  ASSERT_GT(open_orders(world), 0U);
+  world.cut(ConnectionId::public_stream);
+  EXPECT_LT(until_withdrawn(world, seconds{1}), milliseconds{100});
+  world.run_for(seconds{10});
+  EXPECT_GT(open_orders(world), 2U * layers);
+  EXPECT_EQ(world.open_sockets(ConnectionId::public_stream), 1U);
+  stop_and_expect_nothing_left(world);
+}
+
+TEST(World, a_cut_user_stream_withdraws_and_reconciles_what_was_missed) {
+  World world{two_symbols(3)};
+  world.run_for(seconds{20});
+  for (int i = 0; i < 5; ++i) {
+    world.cut(ConnectionId::private_stream);
+    world.run_for(seconds{7});
+    EXPECT_GT(open_orders(world), 0U);
+  }
+  stop_and_expect_nothing_left(world);
+}
+
+TEST(World, a_cut_order_connection_leaves_no_order_unaccounted_for) {
+  World world{two_symbols(4)};
+  world.run_for(milliseconds{400});
+  for (int i = 0; i < 40; ++i) {
+    world.cut(ConnectionId::order_api);
+    world.run_for(milliseconds{700});
+  }
+  world.run_for(seconds{20});
+  std::set<std::string> ids;
+  const auto& core = world.exchange().core();
+  for (const auto& s : core.ledger(*core.find_account(world.api_key())).symbols) {
+    for (const auto& o : s.open_orders) EXPECT_TRUE(ids.insert(std::string{o.client_text.view()}).second);
+  }
+  EXPECT_EQ(static_cast<int>(ids.size()), world.engine().orders().active_count(model::SymbolId{0}) +
+                                              world.engine().orders().active_count(model::SymbolId{1}));
+  stop_and_expect_nothing_left(world);
+}
+
+TEST(World, a_hole_in_the_depth_stream_withdraws_that_symbol_and_rebuilds_its_book) {
+  World world{two_symbols(5)};
+  world.run_for(seconds{15});
+  world.drop_frames(ConnectionId::public_stream, 40);
+  world.run_for(seconds{10});
+  ops::Status status;
+  world.engine().fill_status(status, world.now());
+  EXPECT_GT(status.symbols[0].resyncs + status.symbols[1].resyncs, 0U);
+  EXPECT_EQ(status.symbols[0].state, ops::SymbolState::live);
+  EXPECT_EQ(status.symbols[1].state, ops::SymbolState::live);
+  stop_and_expect_nothing_left(world);
+}
+
+TEST(World, a_process_that_stood_still_withdraws_before_it_quotes_again) {
+  World world{two_symbols(6)};
+  world.run_for(seconds{15});
+  const auto cancels_before =
+      world.engine().orders().counts().cancels + world.engine().orders().counts().risk_cancels;
+  world.pause(seconds{4});
+  world.run_for(seconds{10});
+  EXPECT_GT(world.engine().orders().counts().cancels + world.engine().orders().counts().risk_cancels,
+            cancels_before + 10);
+  stop_and_expect_nothing_left(world);
+}
+
+TEST(World, two_hundred_cuts_never_leave_more_than_one_socket_a_line) {
+  World world{two_symbols(7)};
+  world.run_for(seconds{5});
+  for (int i = 0; i < 200; ++i) {
+    const auto id = static_cast<ConnectionId>(i % 4);
+    world.cut(id);
+    world.run_for(milliseconds{50 * (i % 7)});
+    for (std::size_t c = 0; c < engine::connections_count; ++c) {
+      EXPECT_LE(world.open_sockets(static_cast<ConnectionId>(c)), 1U);
+    }
+  }
+  world.run_for(seconds{60});
+  EXPECT_GT(open_orders(world), 2U * layers) << "everything is back without a human";
+  stop_and_expect_nothing_left(world);
+}
+
+TEST(World, a_clock_far_from_the_venues_does_not_matter) {
+  auto options = two_symbols(8);
+  options.clock_offset = seconds{-15};
+  World world{options};
+  world.run_for(seconds{10});
+  EXPECT_GT(open_orders(world), 2U * layers);
+  stop_and_expect_nothing_left(world);
+}
+
+/// Counts what a step allocates while a market data frame is turned into requests.
+class AllocationProbe final : public World::Probe {
+ public:
+  void before(const engine::Input& input) override {
+    const auto* frame = std::get_if<engine::FrameReceived>(&input);
+    counting_ = frame != nullptr && frame->connection == ConnectionId::public_stream;
+    allocations_seen = allocations;
+  }
+  void after(const engine::Input&, const engine::Actions& actions) override {
+    if (!counting_) return;
+    const auto allocated = allocations - allocations_seen;
+    for (const auto& action : actions) {
+      if (std::holds_alternative<engine::SendText>(action)) ++requests;
+      if (std::holds_alternative<engine::Note>(action)) return;  // something rare is being told
+    }
+    ++frames;
+    total += allocated;
+  }
+  std::uint64_t frames = 0, requests = 0, total = 0;
+
+ private:
+  bool counting_ = false;
+  std::uint64_t allocations_seen = 0;
+};
+
+TEST(World, a_market_frame_becomes_signed_requests_without_allocating) {
+  World world{two_symbols(11)};
+  world.run_for(seconds{30});
+  AllocationProbe probe;
+  world.set_probe(&probe);
+  world.run_for(seconds{30});
+  EXPECT_GT(probe.frames, 1000U);
+  EXPECT_GT(probe.requests, 10U);
+  EXPECT_EQ(probe.total, 0U);
+}
+
+TEST(World, an_unknown_symbol_ends_the_start_with_one_clear_reason) {
+  auto options = two_symbols(1);
+  options.engine.symbols.push_back(symbol_options("NOSUCH", "1", "0.1"));
+  World world{options};
+  world.run_for(seconds{5});
+  ASSERT_TRUE(world.end().has_value());
+  EXPECT_EQ(world.end()->exit_code, 2);
+  EXPECT_EQ(world.end()->reason, "NOSUCH: the venue does not list it");
+}
+
+TEST(World, a_wrong_secret_ends_the_start_with_one_clear_reason) {
+  auto options = two_symbols(1);
+  options.exchange.core.accounts = {{.api_key = options.api_key, .api_secret = "something else"}};
+  World world{options};
+  world.run_for(seconds{5});
+  ASSERT_TRUE(world.end().has_value());
+  EXPECT_EQ(world.end()->exit_code, 2);
+  EXPECT_NE(world.end()->reason.find("the venue refused the login"), std::string::npos)
+      << world.end()->reason;
+}
+
+}  // namespace
+}  // namespace phoenix::sim
