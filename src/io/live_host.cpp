@@ -1,0 +1,343 @@
+#include "io/live_host.hpp"
+
+#include "base/ring.hpp"
+#include "engine/engine.hpp"
+#include "engine/input_codec.hpp"
+#include "engine/log_replay.hpp"
+#include "io/log_writer.hpp"
+
+#include <atomic>
+#include <charconv>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace phoenix::io {
+namespace {
+
+/// The engine steps at least this often, so that a stopped process notices its own pause when it wakes.
+constexpr base::Duration tick_interval = base::milliseconds{50};
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+std::optional<int> int_of(std::string_view text) {
+  int value = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (fault != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+class LiveHost::Impl final : public NetworkHandler {
+ public:
+  Impl(const RealClock& clock, engine::Engine& engine, LiveHostOptions options, Logger log)
+      : clock_(clock),
+        engine_(engine),
+        options_(std::move(options)),
+        log_(std::move(log)),
+        ring_(options_.frame_ring_bytes) {
+    if (options_.input_log) log_writer_.emplace(*options_.input_log);
+    wake_fd_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    PHX_ASSERT(wake_fd_ >= 0, "the kernel gives an eventfd");
+    network_.emplace(clock_, *this, NetworkOptions{.waiting = options_.waiting});
+  }
+  ~Impl() override {
+    stop();
+    ::close(wake_fd_);
+  }
+
+  void start() {
+    thread_ = std::thread([this] { run(); });
+  }
+
+  void request_stop() {
+    stop_requested_.store(true, std::memory_order_release);
+    wake_engine();
+  }
+
+  std::optional<End> wait_finished(base::Duration timeout) {
+    std::unique_lock lock{mutex_};
+    finished_.wait_for(lock, timeout, [this] { return end_.has_value(); });
+    return end_;
+  }
+
+  void stop() {
+    leaving_.store(true, std::memory_order_release);
+    wake_engine();
+    if (thread_.joinable()) thread_.join();
+    network_->stop();
+  }
+
+  ops::Status status() const {
+    ops::Status status;
+    {
+      const std::lock_guard lock{mutex_};
+      status = status_;
+    }
+    for (std::size_t i = 0; i < status.connections.size(); ++i) {
+      const Traffic traffic = network_->traffic(static_cast<std::uint32_t>(i));
+      auto& c = status.connections[i];
+      c.wire_bytes_in = traffic.wire_bytes_in;
+      c.wire_bytes_out = traffic.wire_bytes_out;
+      c.payload_bytes = traffic.payload_bytes_in;
+      c.messages = traffic.messages_in;
+    }
+    status.frame_ring = ring_.stats();
+    status.command_ring = network_->stats().commands;
+    if (log_writer_) status.log_ring = log_writer_->ring_stats();
+    return status;
+  }
+
+  // NetworkHandler: the network's thread.
+
+  void on_open(io::ConnectionId id, const OpenInfo& info, base::LocalTime) override {
+    deliver(engine::ConnectionOpened{connection(id), info.extensions});
+  }
+  void on_text(io::ConnectionId id, std::string_view payload, base::LocalTime now) override {
+    if (!waiting_.empty() && !flush_waiting()) {
+      ++dropped_;
+      return;
+    }
+    if (dropped_ > 0) {
+      if (!push(engine::encode_input(engine::FramesDropped{dropped_}))) {
+        ++dropped_;
+        return;
+      }
+      dropped_ = 0;
+    }
+    if (!push(engine::encode_input(engine::FrameReceived{connection(id), now, payload}))) ++dropped_;
+  }
+  void on_pong(io::ConnectionId id, base::Duration round_trip, base::LocalTime) override {
+    deliver(engine::PongReceived{connection(id), round_trip});
+  }
+  void on_closed(io::ConnectionId id, const CloseInfo& info, base::LocalTime) override {
+    std::string why{name(info.reason)};
+    if (!info.text.empty()) why += ": " + info.text;
+    if (why.size() > 400) why.resize(400);
+    deliver(engine::ConnectionClosed{connection(id), info.code, why});
+  }
+  void on_rest(model::RequestId id, RestResult& result, base::LocalTime) override {
+    if (result.outcome != RestResult::Outcome::answered) {
+      const bool sent = result.outcome == RestResult::Outcome::unknown;
+      deliver(engine::RestLost{id, sent ? engine::Lost::unknown : engine::Lost::not_sent, result.why});
+      return;
+    }
+    engine::RestAnswered answer{.request = id,
+                                .status = result.status,
+                                .used_weight_1m = {},
+                                .order_count_10s = {},
+                                .order_count_1m = {},
+                                .retry_after_s = {},
+                                .body = result.body};
+    for (const auto& [header, value] : result.headers) {
+      if (header == "x-mbx-used-weight-1m") answer.used_weight_1m = int_of(value);
+      if (header == "x-mbx-order-count-10s") answer.order_count_10s = int_of(value);
+      if (header == "x-mbx-order-count-1m") answer.order_count_1m = int_of(value);
+      if (header == "retry-after") answer.retry_after_s = int_of(value);
+    }
+    deliver(answer);
+  }
+  void on_turn_end(base::LocalTime) override {
+    flush_waiting();
+    if (engine_sleeps_.exchange(false, std::memory_order_acq_rel)) wake_engine();
+  }
+
+ private:
+  static engine::ConnectionId connection(io::ConnectionId id) {
+    return static_cast<engine::ConnectionId>(id);
+  }
+
+  bool push(const engine::EncodedInput& input) {
+    return ring_.try_push(bytes_of(input.head_view()), bytes_of(input.body));
+  }
+
+  /// What must not get lost: behind what already waits, or straight into the ring.
+  void deliver(const engine::Input& input) {
+    const auto encoded = engine::encode_input(input);
+    if (flush_waiting() && push(encoded)) return;
+    waiting_.push_back(std::string{encoded.head_view()} + std::string{encoded.body});
+  }
+  bool flush_waiting() {
+    while (!waiting_.empty()) {
+      if (!ring_.try_push(bytes_of(waiting_.front()), {})) return false;
+      waiting_.pop_front();
+    }
+    return true;
+  }
+
+  void wake_engine() {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto n = ::write(wake_fd_, &one, sizeof one);
+  }
+
+  // The engine's thread.
+
+  void run() {
+    if (log_writer_) log_writer_->append(clock_.now(), engine::log_kind_start, {}, options_.input_log_start);
+    step(engine::Tick{});
+    bool stop_told = false;
+    while (!leaving_.load(std::memory_order_acquire)) {
+      bool worked = false;
+      while (const auto record = ring_.front()) {
+        const auto input =
+            engine::decode_input({reinterpret_cast<const char*>(record->data()), record->size()});
+        PHX_ASSERT(input.has_value(), "what was put into the ring is an input");
+        step(*input);
+        ring_.pop();
+        worked = true;
+      }
+      if (!stop_told && stop_requested_.load(std::memory_order_acquire)) {
+        stop_told = true;
+        step(engine::StopRequested{});
+      }
+      const base::LocalTime now = clock_.now();
+      if (const auto deadline = engine_.next_deadline();
+          (deadline && now >= *deadline) || now - last_step_ >= tick_interval) {
+        step(engine::Tick{});
+      }
+      if (now - last_status_ >= options_.status_interval) publish_status(now);
+      if (!worked && options_.waiting == Waiting::block) sleep_until_work();
+    }
+  }
+
+  void step(const engine::Input& input) {
+    const base::LocalTime now = std::max(clock_.now(), last_step_);
+    last_step_ = now;
+    engine_.step(input, now, actions_);
+    perform();
+    if (log_writer_) {
+      const auto encoded = engine::encode_input(input);
+      log_writer_->append(now, static_cast<std::uint8_t>(encoded.head[0]), encoded.head_view(), encoded.body);
+      if (std::exchange(summary_due_, false))
+        log_writer_->append(now, engine::log_kind_summary, {}, engine::run_summary(engine_));
+    }
+  }
+
+  void sleep_until_work() {
+    engine_sleeps_.store(true, std::memory_order_seq_cst);
+    if (ring_.size_bytes() > 0 || leaving_.load(std::memory_order_acquire)) {
+      engine_sleeps_.store(false, std::memory_order_relaxed);
+      return;
+    }
+    base::Duration wait = tick_interval;
+    if (const auto deadline = engine_.next_deadline()) {
+      wait = std::clamp(*deadline - clock_.now(), base::Duration{0}, tick_interval);
+    }
+    const timespec timeout{.tv_sec = 0, .tv_nsec = wait.count()};
+    pollfd fd{.fd = wake_fd_, .events = POLLIN, .revents = 0};
+    if (::ppoll(&fd, 1, &timeout, nullptr) > 0) {
+      std::uint64_t count = 0;
+      [[maybe_unused]] const auto n = ::read(wake_fd_, &count, sizeof count);
+    }
+    engine_sleeps_.store(false, std::memory_order_relaxed);
+  }
+
+  void perform() {
+    for (const auto& action : actions_) {
+      std::visit([this](const auto& a) { perform(a); }, action);
+    }
+    actions_.clear();
+  }
+  void perform(const engine::OpenConnection& a) {
+    WsOptions ws;
+    ws.endpoint = a.host == engine::Host::order_api ? options_.order_api : options_.stream;
+    ws.target = actions_.text(a.target);
+    ws.deflate = a.host == engine::Host::order_api ? Deflate::refuse : options_.deflate;
+    ws.ping_interval = options_.ping_interval;
+    ws.pong_timeout = options_.pong_timeout;
+    must(network_->open(static_cast<std::uint32_t>(a.connection), std::move(ws)));
+  }
+  void perform(const engine::SendText& a) {
+    // A refused send looks like a lost one: the connection is dropped, and what was in flight becomes
+    // unknown.
+    if (network_->send(static_cast<std::uint32_t>(a.connection), std::string{actions_.text(a.text)}) !=
+        Submitted::accepted) {
+      must(network_->close(static_cast<std::uint32_t>(a.connection)));
+    }
+  }
+  void perform(const engine::CloseConnection& a) {
+    must(network_->close(static_cast<std::uint32_t>(a.connection)));
+  }
+  void perform(const engine::CallRest& a) {
+    RestCall call;
+    call.request_id = a.request;
+    call.endpoint = options_.rest;
+    call.lane = a.urgency == engine::Urgency::order ? Lane::order : Lane::normal;
+    call.method = actions_.text(a.method);
+    call.target = actions_.text(a.target);
+    call.body = actions_.text(a.body);
+    if (!options_.api_key.empty()) call.headers.emplace_back("X-MBX-APIKEY", options_.api_key);
+    if (!call.body.empty()) call.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+    call.deadline = last_step_ + a.timeout;
+    must(network_->call(std::move(call)));
+  }
+  void perform(const engine::Note& a) { log_(a.severity, actions_.text(a.text)); }
+  void perform(const engine::Finished& a) {
+    summary_due_ = true;
+    publish_status(clock_.now());
+    {
+      const std::lock_guard lock{mutex_};
+      end_ = End{a.exit_code, std::string{actions_.text(a.reason)}};
+    }
+    finished_.notify_all();
+  }
+  /// The engine's own budgets keep it far below the network's bound of commands: reaching it is our bug.
+  static void must(Submitted submitted) {
+    PHX_ASSERT(submitted == Submitted::accepted, "the network takes every command");
+  }
+
+  void publish_status(base::LocalTime now) {
+    last_status_ = now;
+    ops::Status status;
+    engine_.fill_status(status, now);
+    const std::lock_guard lock{mutex_};
+    status_ = status;
+  }
+
+  const RealClock& clock_;
+  engine::Engine& engine_;
+  LiveHostOptions options_;
+  Logger log_;
+  base::ByteRing ring_;
+  std::optional<LogWriter> log_writer_;
+  std::optional<Network> network_;
+  int wake_fd_ = -1;
+  std::atomic<bool> leaving_{false}, stop_requested_{false}, engine_sleeps_{false};
+
+  // The network's thread.
+  std::deque<std::string> waiting_;
+  std::uint64_t dropped_ = 0;
+
+  // The engine's thread.
+  engine::Actions actions_;
+  bool summary_due_ = false;
+  base::LocalTime last_step_{}, last_status_{};
+
+  mutable std::mutex mutex_;  ///< guards status_ and end_
+  std::condition_variable finished_;
+  ops::Status status_;
+  std::optional<End> end_;
+  std::thread thread_;
+};
+
+LiveHost::LiveHost(const RealClock& clock, engine::Engine& engine, LiveHostOptions options, Logger log)
+    : impl_(std::make_unique<Impl>(clock, engine, std::move(options), std::move(log))) {}
+LiveHost::~LiveHost() = default;
+void LiveHost::start() { impl_->start(); }
+void LiveHost::request_stop() { impl_->request_stop(); }
+std::optional<LiveHost::End> LiveHost::wait_finished(base::Duration timeout) {
+  return impl_->wait_finished(timeout);
+}
+void LiveHost::stop() { impl_->stop(); }
+ops::Status LiveHost::status() const { return impl_->status(); }
+
+}  // namespace phoenix::io

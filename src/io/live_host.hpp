@@ -1,0 +1,73 @@
+#pragma once
+
+#include "base/time.hpp"
+#include "engine/action.hpp"
+#include "io/clock.hpp"
+#include "io/network.hpp"
+#include "ops/status.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace phoenix::engine {
+class Engine;
+}
+
+namespace phoenix::io {
+
+struct LiveHostOptions {
+  Endpoint rest, stream, order_api;
+  std::string api_key;  ///< header of REST calls; empty: none
+  Deflate deflate = Deflate::refuse;
+  base::Duration ping_interval = base::seconds{20};
+  base::Duration pong_timeout = base::seconds{10};
+  Waiting waiting = Waiting::block;
+  std::size_t frame_ring_bytes = 64U << 20;
+  std::optional<std::filesystem::path>
+      input_log;                ///< where to write what the engine consumes; empty: nowhere
+  std::string input_log_start;  ///< first record of the log: what the run was told
+  base::Duration status_interval = base::milliseconds{100};
+};
+
+/// Runs an engine on real sockets. Two threads: the network's reads frames, stamps them and puts them into a
+/// bounded ring; the engine's takes them, steps, and hands the actions back. Neither decides anything.
+///
+/// Policy of the ring: a stream frame that finds it full is dropped, counted, and the engine is told how many
+/// (FramesDropped), because every stream then has a hole. Answers and closed connections are never dropped:
+/// they wait outside the ring, and their number is bounded by what the engine asked for.
+class LiveHost {
+ public:
+  using Logger = std::function<void(engine::Severity, std::string_view)>;  ///< called on the engine's thread
+
+  LiveHost(const RealClock& clock, engine::Engine& engine, LiveHostOptions options, Logger log);
+  ~LiveHost();
+  LiveHost(const LiveHost&) = delete;
+  LiveHost& operator=(const LiveHost&) = delete;
+
+  void start();
+  /// Asks the engine to leave safely. Any thread, any number of times.
+  void request_stop();
+  /// Waits until the engine has finished or `timeout` passed; its exit code and reason, empty when it has
+  /// not.
+  struct End {
+    int exit_code = 0;
+    std::string reason;
+  };
+  std::optional<End> wait_finished(base::Duration timeout);
+  /// Ends the threads, wherever the engine is. Also done by the destructor.
+  void stop();
+
+  /// The newest picture of the engine. Any thread.
+  ops::Status status() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace phoenix::io
