@@ -1,0 +1,57 @@
+#pragma once
+
+#include "app/config_reader.hpp"
+#include "engine/options.hpp"
+#include "venue/binance/routes.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace phoenix::app {
+
+/// Why the program cannot start: one line or a list of them for the user, exit code 2.
+class StartError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+enum class Switch : bool { off, on };
+
+/// A configuration file, read and checked. Keys are described in docs/configuration.md.
+struct Config {
+  engine::Options engine;
+  venue::binance::Hosts hosts;
+  std::string ca_file;  ///< PEM; empty: the system's store
+  Switch deflate = Switch::off;
+  Switch busy_poll = Switch::off;
+  Switch input_log = Switch::on;
+  std::filesystem::path data_dir = "phoenix-data";
+  std::string credentials_file;  ///< empty: BINANCE_API_KEY and BINANCE_API_SECRET of the environment
+  std::string metrics_address = "127.0.0.1";
+  std::optional<std::uint16_t> metrics_port = std::uint16_t{9090};  ///< empty: none; 0: any free one
+  std::string log_level = "info";
+};
+
+/// What parsing gave: the configuration, or every error at once.
+struct ParsedConfig {
+  std::optional<Config> config;
+  std::vector<ConfigError> errors;
+};
+ParsedConfig parse_config(const std::string& yaml_text);
+/// Reads and parses `path`; throws StartError with every error as `FILE:LINE: KEY: MESSAGE`.
+Config load_config(const std::filesystem::path& path);
+
+/// An API key and its secret or private key.
+struct Credentials {
+  std::string api_key;
+  std::string hmac_secret;  ///< one of these two is set
+  std::string ed25519_pem;
+};
+/// From `config.credentials_file` (mode 0600, owned by us, no symlink), else from the environment. Throws
+/// StartError.
+Credentials load_credentials(const Config& config);
+
+}  // namespace phoenix::app

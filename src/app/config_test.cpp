@@ -1,0 +1,177 @@
+#include "app/config.hpp"
+
+#include "app/demo_config.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+namespace phoenix::app {
+namespace {
+
+const std::string good = R"(global:
+  venue: testnet
+  total_notional_max: 4000
+symbols:
+  - symbol: ETHUSDC
+    net_max: 0.26
+    unified_layer_size: 0.0085
+    total_layers: 7
+    min_spread: 0.0005
+    grid_start_offset: 1.5
+    grid_first_spacing_bps: 5
+    grid_spacing_multiplier: 1.75
+)";
+
+/// The one error of `text`, as LINE: KEY: MESSAGE.
+std::string only_error(const std::string& text) {
+  const auto parsed = parse_config(text);
+  EXPECT_FALSE(parsed.config.has_value());
+  EXPECT_EQ(parsed.errors.size(), 1U) << describe("f", parsed.errors);
+  if (parsed.errors.empty()) return {};
+  return std::to_string(parsed.errors[0].line) + ": " + parsed.errors[0].key + ": " +
+         parsed.errors[0].message;
+}
+
+std::string replaced(std::string text, const std::string& what, const std::string& with) {
+  const auto at = text.find(what);
+  EXPECT_NE(at, std::string::npos) << what;
+  return text.replace(at, what.size(), with);
+}
+
+TEST(Config, reads_what_it_is_given) {
+  const auto parsed = parse_config(good);
+  ASSERT_TRUE(parsed.config.has_value()) << describe("f", parsed.errors);
+  const auto& symbol = parsed.config->engine.symbols.at(0);
+  EXPECT_EQ(symbol.name, "ETHUSDC");
+  EXPECT_EQ(symbol.grid.net_max, model::Qty::of("0.26"));
+  EXPECT_EQ(symbol.grid.start.unit, quote::DistanceUnit::abs) << "the original key means quote currency";
+  EXPECT_EQ(symbol.grid.first_spacing.unit, quote::DistanceUnit::bps);
+  EXPECT_EQ(symbol.limits.worst_case_ratio, model::Rate::of("0.5"));
+  EXPECT_EQ(parsed.config->engine.requote_min_move, model::Rate::of("0.0001"));
+  EXPECT_FALSE(venue::binance::is_live(parsed.config->hosts));
+}
+
+TEST(Config, the_demos_own_configuration_is_good) {
+  const auto parsed = parse_config(demo_config(8443, "ca.pem", "data"));
+  ASSERT_TRUE(parsed.config.has_value()) << describe("demo", parsed.errors);
+  EXPECT_EQ(parsed.config->engine.symbols.size(), 5U);
+}
+
+TEST(Config, names_line_key_and_what_would_be_right) {
+  EXPECT_EQ(only_error(replaced(good, "total_layers: 7", "total_layers: 0")),
+            "8: symbols[0].total_layers: must be a whole number from 1 to 50, was '0'");
+  EXPECT_EQ(only_error(replaced(good, "total_layers: 7", "total_layer: 7")),
+            "8: symbols[0].total_layer: is not a known key; did you mean 'total_layers'?");
+  EXPECT_EQ(only_error(replaced(good, "venue: testnet", "venue: mars")),
+            "2: global.venue: must be one of local, testnet, live, was 'mars'");
+  EXPECT_EQ(only_error(replaced(good, "net_max: 0.26", "net_max: 1e3")).substr(0, 62),
+            "6: symbols[0].net_max: must be a decimal number from 0.0000000");
+}
+
+TEST(Config, reports_every_error_at_once) {
+  auto text = replaced(good, "total_layers: 7", "total_layers: x");
+  text = replaced(text, "  total_notional_max: 4000\n", "");
+  text = replaced(text, "min_spread: 0.0005", "min_spread: 5");
+  EXPECT_EQ(parse_config(text).errors.size(), 3U) << describe("f", parse_config(text).errors);
+}
+
+TEST(Config, risk_limits_have_no_default) {
+  EXPECT_EQ(parse_config(replaced(good, "  total_notional_max: 4000\n", "")).errors.size(), 1U);
+  EXPECT_EQ(parse_config(replaced(good, "    net_max: 0.26\n", "")).errors.size(), 1U);
+}
+
+TEST(Config, keys_in_the_file_are_refused) {
+  const auto error = only_error(replaced(good, "  venue: testnet\n", "  venue: testnet\n  api_key: abc\n"));
+  EXPECT_EQ(error.substr(0, 53), "3: global.api_key: keys do not belong in a configurat");
+  EXPECT_EQ(error.find("abc"), std::string::npos) << "a secret is never repeated";
+}
+
+TEST(Config, the_legacy_ladder_is_refused_with_its_replacement) {
+  const auto error = only_error(good + "    near_layers: 8\n");
+  EXPECT_NE(error.find("total_layers"), std::string::npos);
+}
+
+TEST(Config, a_distance_has_one_unit) {
+  EXPECT_EQ(only_error(good + "    grid_start_offset_bps: 5\n"),
+            "10: symbols[0].grid_start_offset: give one of grid_start_offset_bps and grid_start_offset_abs "
+            "(grid_start_offset "
+            "means grid_start_offset_abs), not several");
+}
+
+TEST(Config, a_ladder_that_risk_would_cut_is_refused) {
+  const auto error = only_error(replaced(good, "unified_layer_size: 0.0085", "unified_layer_size: 0.02"));
+  EXPECT_NE(error.find("7 layers of 0.02 are 0.14, more than worst_case_ratio * net_max = 0.13"),
+            std::string::npos)
+      << error;
+}
+
+TEST(Config, a_key_given_twice_and_text_that_is_no_yaml_are_errors) {
+  EXPECT_NE(only_error(good + "    net_max: 0.3\n").find("is given twice, first in line 6"),
+            std::string::npos);
+  EXPECT_NE(only_error("global: [").find("is not YAML"), std::string::npos);
+  EXPECT_FALSE(parse_config("").config.has_value());
+  EXPECT_FALSE(parse_config("just text").config.has_value());
+  EXPECT_FALSE(parse_config("global: {}\nsymbols: 3\n").config.has_value());
+}
+
+TEST(Config, a_test_venue_with_a_live_host_is_refused) {
+  const auto error =
+      only_error(replaced(good, "venue: testnet", "venue: testnet\n  rest_url: https://fapi.binance.com"));
+  EXPECT_NE(error.find("is not a test host"), std::string::npos) << error;
+}
+
+TEST(Config, placeholders_are_refused) {
+  EXPECT_NE(only_error(replaced(good, "symbol: ETHUSDC", "symbol: ${SYMBOL}"))
+                .find("placeholders are not expanded"),
+            std::string::npos);
+}
+
+class CredentialsFile : public testing::Test {
+ protected:
+  void write(const std::string& text, unsigned mode) {
+    std::ofstream{path_} << text;
+    ::chmod(path_.c_str(), mode);
+    config_.credentials_file = path_;
+  }
+  std::string fault() {
+    try {
+      load_credentials(config_);
+    } catch (const StartError& error) {
+      return error.what();
+    }
+    return {};
+  }
+  void TearDown() override { ::unlink(path_.c_str()); }
+  std::string path_ = testing::TempDir() + "credentials-" + std::to_string(::getpid());
+  Config config_;
+};
+
+TEST_F(CredentialsFile, is_read_when_only_its_owner_may) {
+  write("# mine\napi_key = k\napi_secret = s\n", 0600);
+  const auto credentials = load_credentials(config_);
+  EXPECT_EQ(credentials.api_key, "k");
+  EXPECT_EQ(credentials.hmac_secret, "s");
+}
+
+TEST_F(CredentialsFile, is_refused_when_others_may_read_it) {
+  write("api_key = k\napi_secret = s\n", 0644);
+  EXPECT_NE(fault().find("must have mode 0600, was 0644"), std::string::npos) << fault();
+}
+
+TEST_F(CredentialsFile, names_the_line_it_cannot_read_without_showing_it) {
+  write("api_key = k\nsecret s3cret\n", 0600);
+  EXPECT_NE(fault().find(":2: must be one of"), std::string::npos) << fault();
+  EXPECT_EQ(fault().find("s3cret"), std::string::npos);
+}
+
+TEST_F(CredentialsFile, needs_a_secret) {
+  write("api_key = k\n", 0600);
+  EXPECT_NE(fault().find("one of an API secret and an Ed25519 key is needed"), std::string::npos) << fault();
+}
+
+}  // namespace
+}  // namespace phoenix::app

@@ -1,0 +1,162 @@
+#include "engine/replay.hpp"
+
+#include "app/commands.hpp"
+#include "app/config.hpp"
+#include "app/maker.hpp"
+#include "engine/input_codec.hpp"
+#include "engine/log_replay.hpp"
+#include "io/clock.hpp"
+#include "io/files.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace phoenix::app {
+namespace {
+
+/// One file of captured traffic, one line ahead.
+class Source {
+ public:
+  Source(const std::filesystem::path& path, engine::Replay& replay)
+      : path_(path.string()), reader_(path), id_(replay.add_source(path_)) {}
+
+  /// False at the end.
+  bool next() {
+    const auto text = reader_.next();
+    if (!text) return false;
+    line_ = engine::parse_line(*text);
+    if (line_.time) time_ = *line_.time;
+    ++lines_;
+    return true;
+  }
+  void feed(engine::Replay& replay) const { replay.feed(id_, line_); }
+  /// Lines without a time follow the one before them.
+  base::LocalTime time() const { return time_; }
+  std::uint64_t lines() const { return lines_; }
+  const std::string& path() const { return path_; }
+  std::uint64_t bytes_read() const { return reader_.bytes_read(); }
+  std::uint64_t bytes_total() const { return reader_.bytes_total(); }
+
+ private:
+  std::string path_;
+  io::LineReader reader_;
+  engine::Replay::SourceId id_;
+  engine::RecordedLine line_;
+  base::LocalTime time_ = base::LocalTime::min();
+  std::uint64_t lines_ = 0;
+};
+
+/// One line on stderr, at most each second.
+class Progress {
+ public:
+  void show(std::uint64_t done, std::uint64_t total) {
+    const auto now = clock_.now();
+    if (now < next_) return;
+    next_ = now + base::seconds{1};
+    const bool terminal = ::isatty(STDERR_FILENO) == 1;
+    fmt::print(stderr, "{}replaying {} %{}", terminal ? "\r" : "", total == 0 ? 100 : done * 100 / total,
+               terminal ? "" : "\n");
+    shown_ = terminal;
+  }
+  ~Progress() {
+    if (shown_) fmt::print(stderr, "\r{:20}\r", "");
+  }
+
+ private:
+  io::RealClock clock_;
+  base::LocalTime next_ = clock_.now() + base::seconds{1};
+  bool shown_ = false;
+};
+
+bool is_input_log(const std::filesystem::path& path) {
+  std::ifstream file{path, std::ios::binary};
+  std::string head(record::log_magic.size(), '\0');
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  return file.gcount() == static_cast<std::streamsize>(head.size()) && head == record::log_magic;
+}
+
+int replay_input_log(const std::filesystem::path& path, Format format) {
+  const auto bytes = io::read_file(path, std::size_t{4} << 30);
+  record::LogReader reader{bytes};
+  const auto first = reader.next();
+  const auto start =
+      first && first->kind == engine::log_kind_start ? engine::parse_log_start(first->payload) : std::nullopt;
+  if (!start) throw StartError(path.string() + ": the log does not begin with what its run was told");
+  const auto parsed = parse_config(start->config_text);
+  if (!parsed.config) throw StartError(describe(path.string() + " (its configuration)", parsed.errors));
+  // Keys are not in the log: another signature changes no quote.
+  const auto engine = make_engine(
+      *parsed.config, {.api_key = "replay", .hmac_secret = "replay", .ed25519_pem = {}}, start->run_epoch);
+  const auto report = engine::replay_log(bytes, *engine);
+  const auto fault = report.fault ? record::name(*report.fault) : std::string_view{};
+  if (format == Format::json) {
+    nlohmann::json json{{"run_epoch", start->run_epoch},
+                        {"inputs", report.inputs},
+                        {"actions", report.actions},
+                        {"recorded", nlohmann::json::parse(report.recorded_summary, nullptr, false)},
+                        {"replayed", nlohmann::json::parse(report.replayed_summary)},
+                        {"equal", report.is_equal()}};
+    if (!fault.empty()) json["fault"] = fault;
+    if (report.recorded_summary.empty()) json["recorded"] = nullptr;
+    fmt::print("{}\n", json.dump(2));
+  } else {
+    fmt::print("epoch {}: {} inputs, {} actions\n", start->run_epoch, report.inputs, report.actions);
+    if (!fault.empty()) fmt::print("the log ends early: {}\n", fault);
+    fmt::print("recorded {}\nreplayed {}\n",
+               report.recorded_summary.empty() ? "nothing: the run did not finish" : report.recorded_summary,
+               report.replayed_summary);
+    if (!report.recorded_summary.empty()) fmt::print("{}\n", report.is_equal() ? "equal" : "DIFFERENT");
+  }
+  return report.recorded_summary.empty() || report.is_equal() ? 0 : 1;
+}
+
+}  // namespace
+
+int replay(const ReplayArguments& arguments) {
+  try {
+    if (arguments.files.size() == 1 && is_input_log(arguments.files[0]))
+      return replay_input_log(arguments.files[0], arguments.format);
+    engine::Replay replay;
+    std::vector<Source> sources;
+    sources.reserve(arguments.files.size());
+    std::uint64_t total = 0;
+    for (const auto& path : arguments.files) {
+      sources.emplace_back(path, replay);
+      total += sources.back().bytes_total();
+    }
+    // Files of one time span are merged by time; one that continues another comes after it by the same rule.
+    std::vector<Source*> open;
+    std::uint64_t done = 0;
+    for (auto& s : sources) {
+      if (s.next()) open.push_back(&s);
+    }
+    Progress progress;
+    while (!open.empty()) {
+      const auto it = std::min_element(
+          open.begin(), open.end(), [](const Source* a, const Source* b) { return a->time() < b->time(); });
+      Source& s = **it;
+      s.feed(replay);
+      if (!s.next()) {
+        done += s.bytes_total();
+        open.erase(it);
+      } else if (s.lines() % 1024 == 0) {
+        std::uint64_t read = done;
+        for (const auto* each : open) read += each->bytes_read();
+        progress.show(read, total);
+      }
+    }
+    replay.finish();
+    fmt::print("{}\n", arguments.format == Format::json ? engine::replay_json(replay.report())
+                                                        : engine::replay_text(replay.report()));
+    return 0;
+  } catch (const io::FileError& fault) {
+    throw StartError(fault.what());
+  }
+}
+
+}  // namespace phoenix::app
