@@ -36,8 +36,9 @@ awk '
     name = f[1]
     if (name !~ /_median$/) next
     sub(/_median$/, "", name)
-    real = name ~ /\/real_time/
-    sub(/\/real_time/, "", name)
+    real = name ~ /\/(real|manual)_time/
+    sub(/\/iterations:[0-9]+/, "", name)
+    sub(/\/(real|manual)_time/, "", name)
     scale = f[5] == "ms" ? 1e6 : f[5] == "us" ? 1e3 : f[5] == "s" ? 1e9 : 1
     ns[name] = (real ? f[3] : f[4]) * scale
     label[name] = f[8]
