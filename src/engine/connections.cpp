@@ -157,6 +157,9 @@ void Engine::lost_stream(ConnectionId id, std::string_view why) {
       break;
     case ConnectionId::private_stream:
       ++user_stream_generation_;
+      for (auto& d : desks_) {
+        if (!d.trades_from) d.trades_from = d.last_trade_id + 1;
+      }
       break;
     case ConnectionId::order_api: {
       logged_on_ = false;

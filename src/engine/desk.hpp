@@ -43,6 +43,7 @@ struct Desk {
   base::LocalTime last_fill{};
   bool fills_wanted = false;  ///< trades are missing: fetch them
   std::int64_t last_trade_id = 0;
+  std::optional<std::int64_t> trades_from;  ///< first trade id that may have been missed
   std::uint32_t foreign_orders = 0;
 
   // Counted for the status.

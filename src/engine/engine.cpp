@@ -252,7 +252,10 @@ void Engine::expire(LocalTime now) {
   }
   if (due(Timer::orders_check)) {
     timer(Timer::orders_check) = now + options_.orders_check_interval;
-    for (const auto& d : desks_) ask(K::open_orders, d.symbol);
+    for (const auto& d : desks_) {
+      ask(K::open_orders, d.symbol);
+      if (d.fills_wanted || d.trades_proved != user_stream_generation_) ask(K::user_trades, d.symbol);
+    }
   }
   if (due(Timer::position_check)) {
     timer(Timer::position_check) = now + options_.position_check_interval;

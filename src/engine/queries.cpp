@@ -30,8 +30,10 @@ bool is_order(K kind) {
 /// Sends one question, unless the same is on its way already or the budget forbids it: then the timer that
 /// wanted it asks again.
 void Engine::ask(K kind, std::optional<model::SymbolId> symbol) {
-  const bool asked = std::any_of(queries_.begin(), queries_.end(),
-                                 [&](const Query& q) { return q.kind == kind && q.symbol == symbol; });
+  // One asked before the user stream was lost says nothing about the time after it.
+  const bool asked = std::any_of(queries_.begin(), queries_.end(), [&](const Query& q) {
+    return q.kind == kind && q.symbol == symbol && q.user_stream_generation == user_stream_generation_;
+  });
   if (asked) return;
   const auto now = venue_now();
   const vb::RestRequest request = [&]() -> vb::RestRequest {
@@ -54,11 +56,11 @@ void Engine::ask(K kind, std::optional<model::SymbolId> symbol) {
         return encoder_.position_risk(now, buffer_);
       case K::user_trades: {
         const Desk& d = desk(*symbol);
-        if (!d.fills_wanted && d.last_trade_id > 0) {
-          return encoder_.user_trades_from_id(*symbol, d.last_trade_id + 1, now, buffer_);
+        if (d.trades_from && *d.trades_from > 1) {
+          return encoder_.user_trades_from_id(*symbol, *d.trades_from, now, buffer_);
         }
-        return encoder_.user_trades_since(
-            *symbol, clock_.to_venue(std::max(started_at_, now_ - trades_look_back)), now, buffer_);
+        const auto since = d.trades_from ? started_at_ : std::max(started_at_, now_ - trades_look_back);
+        return encoder_.user_trades_since(*symbol, clock_.to_venue(since), now, buffer_);
       }
       default:
         break;
@@ -210,6 +212,7 @@ void Engine::on_refusal(const Query& query, int status, std::string_view body) {
 /// Asked again by the timer or the state machine that wanted it.
 void Engine::on_query_failed(const Query& query) {
   if (query.kind == K::depth) desk(*query.symbol).sync.on_snapshot_failed(now_);
+  if (query.kind == K::server_time && !clock_.known()) timer(Timer::clock) = now_ + base::seconds{1};
   if (phase_ == Phase::starting) timer(Timer::start) = now_ + base::seconds{1};
 }
 
@@ -368,9 +371,11 @@ void Engine::on_user_trades(const Query& query, std::string_view body) {
     orders_.on_fill_report(trade, now_, events_);
   }
   if (trades->size() >= static_cast<std::size_t>(vb::Encoder::rows_max)) {
-    ask(K::user_trades, d.symbol);  // there are more
+    d.trades_from = d.last_trade_id + 1;  // there are more
+    ask(K::user_trades, d.symbol);
     return;
   }
+  if (query.user_stream_generation == user_stream_generation_) d.trades_from.reset();
   d.trades_proved = query.user_stream_generation;
   d.dirty = true;
 }

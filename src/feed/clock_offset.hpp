@@ -19,8 +19,12 @@ class ClockOffset {
     if (samples_.full()) samples_.erase_at(0);
     samples_.push_back({offset, round_trip});
   }
-  /// Throws the samples away: after a -1021 they are not to be trusted.
-  void reset() { samples_.clear(); }
+  /// Throws the samples away: after a -1021 they are not to be trusted. Until a new one comes, times are
+  /// still translated by the last offset, so that they do not jump.
+  void reset() {
+    last_ = best();
+    samples_.clear();
+  }
 
   bool known() const { return !samples_.empty(); }
   std::size_t samples() const { return samples_.size(); }
@@ -37,13 +41,14 @@ class ClockOffset {
     base::Duration offset{}, round_trip{};
   };
   Sample best() const {
-    Sample best;
+    Sample best = last_;
     for (std::size_t i = 0; i < samples_.size(); ++i) {
       if (i == 0 || samples_[i].round_trip < best.round_trip) best = samples_[i];
     }
     return best;
   }
   base::StaticVector<Sample, 8> samples_;
+  Sample last_;  ///< what was known before the reset
 };
 
 }  // namespace phoenix::feed

@@ -165,6 +165,10 @@ TEST(ClockOffset, trusts_the_sample_with_the_shortest_round_trip) {
   EXPECT_EQ(clock.offset(), milliseconds{100});
   EXPECT_EQ(clock.error(), milliseconds{5});
   EXPECT_EQ(base::ns_of(clock.to_venue(t0)), base::ns_of(t0) + 100'000'000);
+  clock.reset();
+  EXPECT_FALSE(clock.known());
+  EXPECT_EQ(base::ns_of(clock.to_venue(t0)), base::ns_of(t0) + 100'000'000)
+      << "time does not jump while it is measured again";
 }
 
 }  // namespace

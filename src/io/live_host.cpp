@@ -259,7 +259,7 @@ class LiveHost::Impl final : public NetworkHandler {
   void perform(const engine::SendText& a) {
     // A refused send looks like a lost one: the connection is dropped, and what was in flight becomes
     // unknown.
-    if (network_->send(static_cast<std::uint32_t>(a.connection), std::string{actions_.text(a.text)}) !=
+    if (network_->send(static_cast<std::uint32_t>(a.connection), actions_.text(a.text)) !=
         Submitted::accepted) {
       must(network_->close(static_cast<std::uint32_t>(a.connection)));
     }

@@ -19,9 +19,9 @@ struct OpenCommand {
   ConnectionId id;
   WsOptions options;
 };
+/// Its text is the next record of the texts' ring.
 struct SendCommand {
-  ConnectionId id;
-  std::string text;
+  ConnectionId id = 0;
 };
 struct CloseCommand {
   ConnectionId id;
@@ -78,6 +78,7 @@ class Network::Impl final : public NetworkHandler, public ReactorHost {
         reactor_{clock, options_.waiting == Waiting::spin ? Reactor::Wait::spin : Reactor::Wait::block},
         resolver_{reactor_},
         commands_{options_.commands_max},
+        texts_{options_.texts_bytes_max},
         lines_(options_.connections_max),
         rest_{{.reactor = reactor_,
                .resolver = resolver_,
@@ -98,6 +99,20 @@ class Network::Impl final : public NetworkHandler, public ReactorHost {
     if (!thread_.joinable() || !commands_.try_push(std::move(command))) return Submitted::refused_full;
     reactor_.wake();
     return Submitted::accepted;
+  }
+
+  /// Copies the text into a ring of its own, so that sending an order allocates nothing.
+  Submitted submit_text(ConnectionId id, std::string_view text) {
+    const std::span bytes{reinterpret_cast<const std::byte*>(text.data()), text.size()};
+    // Only this thread fills the commands: the room seen here is still there below.
+    if (!thread_.joinable() || commands_.size() >= commands_.stats().capacity ||
+        !texts_.try_push({}, bytes)) {
+      texts_refused_.fetch_add(1, std::memory_order_relaxed);
+      return Submitted::refused_full;
+    }
+    const Submitted submitted = submit(SendCommand{id});
+    PHX_ASSERT(submitted == Submitted::accepted, "every text in the ring has its command");
+    return submitted;
   }
 
   void stop() {
@@ -122,7 +137,9 @@ class Network::Impl final : public NetworkHandler, public ReactorHost {
   }
 
   NetworkStats stats() const {
-    return {.commands = commands_.stats(),
+    base::RingStats commands = commands_.stats();
+    commands.dropped += texts_refused_.load(std::memory_order_relaxed);
+    return {.commands = commands,
             .sends_unconnected = sends_unconnected_.load(std::memory_order_relaxed),
             .rest_queue_full = rest_queue_full_.load(std::memory_order_relaxed),
             .rest_retried = rest_retried_.load(std::memory_order_relaxed),
@@ -174,9 +191,15 @@ class Network::Impl final : public NetworkHandler, public ReactorHost {
   }
 
   void send_text(const SendCommand& command, base::LocalTime now) {
+    const auto text = texts_.front();
+    PHX_ASSERT(text.has_value(), "every send command has its text");
     auto& client = line(command.id).client;
-    if (client && client->is_open()) return client->send(command.text, now);
-    sends_unconnected_.fetch_add(1, std::memory_order_relaxed);
+    if (client && client->is_open()) {
+      client->send({reinterpret_cast<const char*>(text->data()), text->size()}, now);
+    } else {
+      sends_unconnected_.fetch_add(1, std::memory_order_relaxed);
+    }
+    texts_.pop();
   }
 
   void open_line(OpenCommand& command, base::LocalTime now) {
@@ -234,10 +257,11 @@ class Network::Impl final : public NetworkHandler, public ReactorHost {
   Reactor reactor_;
   Resolver resolver_;
   base::SpscRing<Command> commands_;
+  base::ByteRing texts_;
   std::map<std::string, SslContext> contexts_;
   std::vector<std::unique_ptr<Line>> lines_;
   WireCounters rest_wire_;
-  std::atomic<std::uint64_t> sends_unconnected_{0}, rest_queue_full_{0}, rest_retried_{0};
+  std::atomic<std::uint64_t> sends_unconnected_{0}, texts_refused_{0}, rest_queue_full_{0}, rest_retried_{0};
   RestPool rest_;
   bool called_ = false;
   std::thread thread_;
@@ -251,9 +275,9 @@ Submitted Network::open(ConnectionId id, WsOptions options) {
   impl_->line(id);
   return impl_->submit(std::make_unique<OpenCommand>(OpenCommand{id, std::move(options)}));
 }
-Submitted Network::send(ConnectionId id, std::string text) {
+Submitted Network::send(ConnectionId id, std::string_view text) {
   impl_->line(id);
-  return impl_->submit(SendCommand{id, std::move(text)});
+  return impl_->submit_text(id, text);
 }
 Submitted Network::close(ConnectionId id, std::uint16_t code) {
   impl_->line(id);

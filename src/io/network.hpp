@@ -123,7 +123,8 @@ class NetworkHandler {
 struct NetworkOptions {
   Waiting waiting = Waiting::block;
   std::size_t connections_max = 64;
-  std::size_t commands_max = 4096;  ///< submitted and not yet taken by the io thread
+  std::size_t texts_bytes_max = 4U << 20;  ///< texts submitted and not yet taken
+  std::size_t commands_max = 4096;         ///< submitted and not yet taken by the io thread
   std::size_t rest_connections_per_host = 4;
   std::size_t rest_queue_max = 256;  ///< per host and lane; a full lane answers not_sent
   std::size_t rest_body_bytes_max = 32u << 20;
@@ -170,7 +171,7 @@ class Network {
   /// An id has one socket at most: it is opened only before its first `open` or after its `on_closed`.
   [[nodiscard]] Submitted open(ConnectionId id, WsOptions options);
   /// One text message. For a line that is not open (any more) it is dropped and counted.
-  [[nodiscard]] Submitted send(ConnectionId id, std::string text);
+  [[nodiscard]] Submitted send(ConnectionId id, std::string_view text);
   /// Sends a close frame and gives the peer 500 ms to answer, then drops the socket. Ignored on a closed
   /// line.
   [[nodiscard]] Submitted close(ConnectionId id, std::uint16_t code = 1000);

@@ -27,11 +27,15 @@ class Stopwatch final : public World::Probe {
     if (!timing_) return;
     const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(end - begin_).count();
     any.push_back(ns);
-    const bool sent = std::any_of(actions.begin(), actions.end(),
-                                  [](const auto& a) { return std::holds_alternative<engine::SendText>(a); });
-    if (sent) orders.push_back(ns);
+    const auto sent = std::count_if(actions.begin(), actions.end(), [](const auto& a) {
+      return std::holds_alternative<engine::SendText>(a);
+    });
+    if (sent > 0) orders.push_back(ns);
+    if (sent == 1) one_order.push_back(ns);
+    requests += sent;
   }
-  std::vector<std::int64_t> any, orders;
+  std::vector<std::int64_t> any, orders, one_order;
+  std::ptrdiff_t requests = 0;
 
  private:
   bool timing_ = false;
@@ -75,8 +79,10 @@ Stopwatch& measured() {
 
 void report(benchmark::State& state, std::vector<std::int64_t>& times, double share) {
   for (auto _ : state) state.SetIterationTime(percentile(times, share) * 1e-9);
-  state.SetLabel(std::to_string(times.size()) + " frames");
+  state.SetLabel(std::to_string(times.size()) + " frames, " + std::to_string(measured().requests) +
+                 " requests in all");
 }
+void frame_to_one_order(benchmark::State& state, double share) { report(state, measured().one_order, share); }
 void frame_to_order(benchmark::State& state, double share) { report(state, measured().orders, share); }
 void any_frame(benchmark::State& state, double share) { report(state, measured().any, share); }
 BENCHMARK_CAPTURE(frame_to_order, p50, 0.50)
@@ -85,6 +91,10 @@ BENCHMARK_CAPTURE(frame_to_order, p50, 0.50)
     ->Iterations(1);
 BENCHMARK_CAPTURE(frame_to_order, p99, 0.99)
     ->Name("tick_to_order/phoenix/p99")
+    ->UseManualTime()
+    ->Iterations(1);
+BENCHMARK_CAPTURE(frame_to_one_order, p50, 0.50)
+    ->Name("tick_to_one_order/phoenix/p50")
     ->UseManualTime()
     ->Iterations(1);
 BENCHMARK_CAPTURE(any_frame, p50, 0.50)->Name("any_frame/phoenix/p50")->UseManualTime()->Iterations(1);

@@ -23,3 +23,15 @@ for (const client of ['ccxt', 'official']) {
     assert.equal(stopped, 0);
   });
 }
+
+test('a recording drives its symbol', async () => {
+  const exchange = await startExchange(temporaryDirectory(), ['--market', 'tests/data/usdm_btcusdt_20240808_head.txt.zst']);
+  const bid = async () => {
+    const depth = await (await fetch(`${exchange.plain.rest}/fapi/v1/depth?symbol=BTCUSDT&limit=5`)).json();
+    return depth.bids.length > 0 ? Number(depth.bids[0][0]) : 0;
+  };
+  let best = 0;
+  for (let tries = 0; tries < 200 && best === 0; ++tries) best = await bid();
+  assert.ok(best > 60000 && best < 63000, `the recording stands near 61,700, the exchange at ${best}`);
+  assert.equal(await exchange.stop(), 0);
+});
