@@ -273,7 +273,7 @@ Credentials read_credentials_file(const std::string& path) {
   int number = 0;
   while (std::getline(lines, line)) {
     ++number;
-    const auto trim = [](std::string text) {
+    const auto trim = [](const std::string& text) {
       const auto first = text.find_first_not_of(" \t\r");
       return first == std::string::npos ? std::string{}
                                         : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);

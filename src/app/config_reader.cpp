@@ -149,7 +149,7 @@ std::optional<bool> ConfigSection::flag(const std::string& key) {
 
 std::optional<std::string> ConfigSection::choice(const std::string& key,
                                                  const std::vector<std::string>& words) {
-  const auto value = scalar(key);
+  auto value = scalar(key);
   if (!value) return std::nullopt;
   if (std::find(words.begin(), words.end(), *value) == words.end()) {
     error(key, fmt::format("must be one of {}, was '{}'", fmt::join(words, ", "), *value));

@@ -44,8 +44,8 @@ int exchange(const ExchangeArguments& arguments) {
     fmt::print("local exchange, seed {}, symbols {}\n\n", arguments.seed, [&] {
       std::string names;
       const auto& core = host.exchange().core();
-      for (std::uint16_t i = 0; i < core.symbol_count(); ++i)
-        names += (i == 0 ? "" : " ") + core.spec(model::SymbolId{i}).name;
+      for (std::size_t i = 0; i < core.symbol_count(); ++i)
+        names += (i == 0 ? "" : " ") + core.spec(model::SymbolId{static_cast<std::uint16_t>(i)}).name;
       return names;
     }());
     fmt::print("             TLS                                        plain\n");

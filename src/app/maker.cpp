@@ -27,7 +27,7 @@ io::DirectoryLock lock_directory(const std::filesystem::path& directory) {
 
 }  // namespace
 
-std::unique_ptr<engine::Engine> make_engine(const Config& config, Credentials credentials,
+std::unique_ptr<engine::Engine> make_engine(const Config& config, const Credentials& credentials,
                                             std::uint32_t run_epoch) {
   using venue::binance::Signer;
   engine::Options options = config.engine;
@@ -44,19 +44,18 @@ std::unique_ptr<engine::Engine> make_engine(const Config& config, Credentials cr
 }
 
 Maker::Maker(const io::RealClock& clock, Config config, const std::string& config_text,
-             Credentials credentials, io::LiveHost::Logger log)
+             const Credentials& credentials, io::LiveHost::Logger log)
     : config_(std::move(config)), lock_(lock_directory(config_.data_dir)) {
   try {
     if (!config_.ca_file.empty()) static_cast<void>(io::read_file(config_.ca_file));
     run_epoch_ = io::RunEpoch::take(config_.data_dir);
-    const std::string api_key = credentials.api_key;
-    engine_ = make_engine(config_, std::move(credentials), run_epoch_);
+    engine_ = make_engine(config_, credentials, run_epoch_);
 
     io::LiveHostOptions host;
     host.rest = endpoint(config_.hosts.rest, config_.ca_file);
     host.stream = endpoint(config_.hosts.streams, config_.ca_file);
     host.order_api = endpoint(config_.hosts.ws_api, config_.ca_file);
-    host.api_key = api_key;
+    host.api_key = credentials.api_key;
     host.deflate = config_.deflate == Switch::on ? io::Deflate::offer : io::Deflate::refuse;
     host.waiting = config_.busy_poll == Switch::on ? io::Waiting::spin : io::Waiting::block;
     if (config_.input_log == Switch::on) {

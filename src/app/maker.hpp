@@ -20,8 +20,8 @@ namespace phoenix::app {
 class Maker {
  public:
   /// `config_text` is the text `config` came from, for the input log. Throws StartError.
-  Maker(const io::RealClock& clock, Config config, const std::string& config_text, Credentials credentials,
-        io::LiveHost::Logger log);
+  Maker(const io::RealClock& clock, Config config, const std::string& config_text,
+        const Credentials& credentials, io::LiveHost::Logger log);
 
   void start();
   void request_stop() { host_->request_stop(); }
@@ -48,7 +48,7 @@ class Maker {
 };
 
 /// The engine of a configuration; also what a log is replayed with.
-std::unique_ptr<engine::Engine> make_engine(const Config& config, Credentials credentials,
+std::unique_ptr<engine::Engine> make_engine(const Config& config, const Credentials& credentials,
                                             std::uint32_t run_epoch);
 
 }  // namespace phoenix::app

@@ -80,8 +80,8 @@ TEST_P(BeastPeer, our_client_and_their_server_exchange_every_text) {
 TEST_P(BeastPeer, their_client_and_our_server_exchange_every_text) {
   ServerOptions options;
   options.deflate = GetParam() ? ServerDeflate::accept : ServerDeflate::refuse;
-  ScriptedServer server{options};
   Mailbox<std::uint16_t> codes;
+  ScriptedServer server{options};
   server.closed = [&](PeerId, std::uint16_t code) { codes.put(code); };
   server.start();
   asio::io_context context;

@@ -63,8 +63,8 @@ TEST_F(NetworkTest, texts_come_back_over_tls_and_every_byte_is_counted) {
 }
 
 TEST_F(NetworkTest, the_upgrade_carries_target_host_and_extra_headers) {
-  ScriptedServer server;
   Mailbox<std::string> asked;
+  ScriptedServer server;
   server.upgrade = [&](PeerId, const HttpCall& call) {
     asked.put(std::string{call.target} + "|" + std::string{call.header("host")} + "|" +
               std::string{call.header("x-mbx-apikey")} + "|" + std::string{call.header("user-agent")});
@@ -157,8 +157,8 @@ TEST_F(NetworkTest, an_unasked_pong_does_not_count_as_the_answer) {
 }
 
 TEST_F(NetworkTest, the_servers_pings_are_answered_with_their_payload) {
-  ScriptedServer server;
   Mailbox<std::string> pongs;
+  ScriptedServer server;
   server.peer = [&](PeerId id) {
     server.server().ping(id, "1700000000000");
     server.server().ping(id, "");
@@ -174,8 +174,8 @@ TEST_F(NetworkTest, the_servers_pings_are_answered_with_their_payload) {
 }
 
 TEST_F(NetworkTest, the_servers_close_code_and_reason_arrive) {
-  ScriptedServer server;
   Mailbox<std::uint16_t> codes;
+  ScriptedServer server;
   server.text = [&](PeerId id, std::string_view) { server.server().close(id, 1008, "Too many requests"); };
   server.closed = [&](PeerId, std::uint16_t code) { codes.put(code); };
   server.start();
@@ -190,8 +190,8 @@ TEST_F(NetworkTest, the_servers_close_code_and_reason_arrive) {
 }
 
 TEST_F(NetworkTest, our_close_is_told_to_the_peer_and_ends_as_requested) {
-  ScriptedServer server;
   Mailbox<std::uint16_t> codes;
+  ScriptedServer server;
   server.closed = [&](PeerId, std::uint16_t code) { codes.put(code); };
   server.start();
   open(tls_line(server.server().tls_port()));
@@ -518,8 +518,8 @@ TEST_F(RestTest, a_call_brings_status_the_kept_headers_and_the_body) {
 }
 
 TEST_F(RestTest, calls_one_after_the_other_use_one_connection) {
-  ScriptedServer server;
   Mailbox<std::string> peers;
+  ScriptedServer server;
   server.http = [&](CallId, const HttpCall& asked) {
     peers.put(std::string{asked.remote});
     return HttpReply{};
@@ -580,9 +580,9 @@ TEST_F(RestTest, answers_are_matched_to_their_questions_when_they_overtake_each_
 }
 
 TEST_F(RestTest, orders_overtake_other_calls_that_wait) {
-  ScriptedServer server;
   std::vector<CallId> held;
   Mailbox<std::string> asked_for;
+  ScriptedServer server;
   server.http = [&](CallId id, const HttpCall& asked) -> std::optional<HttpReply> {
     asked_for.put(std::string{asked.target});
     if (asked.target != "/1" && asked.target != "/2") return HttpReply{};

@@ -245,8 +245,8 @@ TEST_F(Lines, a_frozen_peer_keeps_its_socket_and_answers_nothing) {
 TEST_F(Lines, a_peer_that_does_not_read_is_ended_with_1008_and_told_once) {
   ServerOptions options;
   options.output_bytes_max = 200'000;
-  ScriptedServer server{options};
   Mailbox<std::uint16_t> codes;
+  ScriptedServer server{options};
   server.peer = [&](PeerId id) {
     // The kernel's buffers are bounded too: at some point bytes stay with us.
     for (int i = 0; i < 1000; ++i) server.server().send(id, std::string(100'000, 's'));
@@ -297,8 +297,8 @@ TEST_F(Lines, timers_fire_when_due_and_drive_the_handler) {
 }
 
 TEST_F(Lines, stopping_the_server_tells_clients_and_handler) {
-  ScriptedServer server;
   Mailbox<std::uint16_t> codes;
+  ScriptedServer server;
   server.closed = [&](PeerId, std::uint16_t code) { codes.put(code); };
   server.start();
   open(server);

@@ -1,25 +1,13 @@
 #include "order/orders.hpp"
 
 #include "base/rng.hpp"
+#include "base/test_allocations.hpp"
 
-#include <atomic>
-#include <cstdlib>
 #include <initializer_list>
-#include <new>
 #include <string>
 #include <variant>
 
 #include <gtest/gtest.h>
-
-// Counts allocations of this program, to prove that the steady state makes none.
-static std::atomic<std::uint64_t> allocations{0};
-void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc{};
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace phoenix::order {
 namespace {
@@ -353,9 +341,9 @@ TEST_F(Matching, needs_no_memory_when_nothing_changes) {
   rest(wanted);
   out.reserve(64);
   want(wanted);
-  const auto before = allocations.load();
+  const auto before = base::allocations.load();
   for (int i = 0; i < 1000; ++i) want(wanted);
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(base::allocations.load(), before);
   EXPECT_TRUE(out.empty());
 }
 
@@ -386,9 +374,9 @@ TEST_F(Matching, needs_no_memory_to_change_the_ladder) {
     }
   };
   cycle();
-  const auto before = allocations.load();
+  const auto before = base::allocations.load();
   for (int i = 0; i < 100; ++i) cycle();
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(base::allocations.load(), before);
 }
 
 // Life cycle and races

@@ -1,24 +1,11 @@
 #include "sim/world.hpp"
 
+#include "base/test_allocations.hpp"
 #include "engine/log_replay.hpp"
 
-#include <cstdlib>
-#include <new>
 #include <set>
 
 #include <gtest/gtest.h>
-
-namespace {
-std::uint64_t allocations = 0;
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc{};
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 namespace phoenix::sim {
 namespace {
@@ -234,11 +221,11 @@ class AllocationProbe final : public World::Probe {
   void before(const engine::Input& input) override {
     const auto* frame = std::get_if<engine::FrameReceived>(&input);
     counting_ = frame != nullptr && frame->connection == ConnectionId::public_stream;
-    allocations_seen = allocations;
+    allocations_seen = base::allocations.load();
   }
   void after(const engine::Input&, const engine::Actions& actions) override {
     if (!counting_) return;
-    const auto allocated = allocations - allocations_seen;
+    const auto allocated = base::allocations.load() - allocations_seen;
     for (const auto& action : actions) {
       if (std::holds_alternative<engine::SendText>(action)) ++requests;
       if (std::holds_alternative<engine::Note>(action)) return;  // something rare is being told

@@ -1,17 +1,15 @@
 #include "venue/binance/market_decoder.hpp"
 
 #include "base/rng.hpp"
+#include "base/test_allocations.hpp"
 #include "venue/binance/market_oracle.hpp"
 #include "venue/binance/test_frames.hpp"
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <new>
 #include <optional>
 #include <set>
 #include <string>
@@ -23,30 +21,6 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-
-namespace {
-
-std::atomic<std::uint64_t> allocations{0};
-
-void* counted_or_null(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  return std::malloc(size == 0 ? 1 : size);
-}
-void* counted(std::size_t size) {
-  if (void* const p = counted_or_null(size)) return p;
-  throw std::bad_alloc{};
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted_or_null(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted_or_null(size); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 
 namespace phoenix::venue::binance {
 namespace {
@@ -888,13 +862,13 @@ TEST_F(MarketDecoderTest, allocates_nothing_after_construction) {
   }
   frames.emplace_back(R"({"error":{"code":2,"msg":"a \"quoted\" text"},"id":7})");
   MarketDecoder decoder{symbols_};
-  const auto before = allocations.load();
+  const auto before = base::allocations.load();
   for (const std::string& frame : frames) {
     (void)decoder.decode(frame);
     (void)decoder.decode_any_order(frame);
     (void)decoder.decode_depth_snapshot({}, frame);
   }
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(base::allocations.load(), before);
 }
 
 }  // namespace
