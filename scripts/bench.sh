@@ -11,38 +11,31 @@ rows=$(mktemp)
 trap 'rm -f "$rows"' EXIT
 for bench in $list; do
   echo "running $bench" >&2
-  "build/release/$bench" --benchmark_filter="${1:-.}" --benchmark_format=csv --benchmark_repetitions="${REPETITIONS:-5}" \
+  "build/release/$bench" --benchmark_filter="${1:-.}" --benchmark_format=json --benchmark_repetitions="${REPETITIONS:-5}" \
     --benchmark_report_aggregates_only=true --benchmark_min_time="${MIN_TIME:-0.2}" 2>/dev/null >>"$rows" || {
     echo "bench: $bench failed" >&2
     exit 1
   }
 done
-# Columns: name,iterations,real_time,cpu_time,time_unit,bytes_per_second,items_per_second,label,error_occurred,error_message
+# One member a line, an object per aggregate.
 awk '
-  function csv(line, out,   n, i, c, quoted, field) {
-    n = 1; field = ""; quoted = 0
-    for (i = 1; i <= length(line); ++i) {
-      c = substr(line, i, 1)
-      if (c == "\"") quoted = !quoted
-      else if (c == "," && !quoted) { out[n++] = field; field = "" }
-      else field = field c
-    }
-    out[n] = field
-    return n
-  }
-  {
-    delete f
-    csv($0, f)
-    name = f[1]
+  function text(line) { sub(/^[^:]*: "?/, "", line); sub(/"?,?$/, "", line); return line }
+  /^ *"name":/ { name = text($0); marks = "" }
+  /^ *"real_time":/ { real_time = text($0) }
+  /^ *"cpu_time":/ { cpu_time = text($0) }
+  /^ *"time_unit":/ { unit = text($0) }
+  /^ *"label":/ { marks = text($0) }
+  /^ *},?$/ {
     if (name !~ /_median$/) next
     sub(/_median$/, "", name)
     real = name ~ /\/(real|manual)_time/
     sub(/\/iterations:[0-9]+/, "", name)
     sub(/\/(real|manual)_time/, "", name)
-    scale = f[5] == "ms" ? 1e6 : f[5] == "us" ? 1e3 : f[5] == "s" ? 1e9 : 1
-    ns[name] = (real ? f[3] : f[4]) * scale
-    label[name] = f[8]
+    scale = unit == "ms" ? 1e6 : unit == "us" ? 1e3 : unit == "s" ? 1e9 : 1
+    ns[name] = (real ? real_time : cpu_time) * scale
+    label[name] = marks
     names[++count] = name
+    name = ""
   }
   END {
     printf "%-58s %14s  %s\n", "benchmark", "median ns", "ratio to the other way"

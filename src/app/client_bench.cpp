@@ -11,13 +11,14 @@
 // Both within one process and run: compare the two, not the figures themselves.
 
 #include "base/ring.hpp"
+#include "base/rng.hpp"
 #include "book/book.hpp"
-#include "feed/depth_sync.hpp"
 #include "io/network.hpp"
 #include "io/server.hpp"
 #include "io/tls.hpp"
 #include "model/symbol_table.hpp"
 #include "venue/binance/market_decoder.hpp"
+#include "venue/book_sync.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -130,8 +131,9 @@ class Flood final : public io::ServerHandler {
 /// Decoder and book of one symbol, and whether the ids follow each other.
 class Keeper {
  public:
-  Keeper()
-      : symbol_(*symbols_.add("BTCUSDT")), decoder_(symbols_), book_({.tick = model::Price::of("0.1")}) {}
+  Keeper() : decoder_(symbols_), book_({.tick = model::Price::of("0.1")}) {
+    if (!symbols_.add("BTCUSDT")) std::abort();
+  }
   void take(std::string_view frame) {
     const auto message = decoder_.decode(frame);
     const auto* delta = message ? std::get_if<model::DepthDelta>(&*message) : nullptr;
@@ -140,11 +142,10 @@ class Keeper {
     last_id_ = delta->last_id;
     book_.apply(*delta);
   }
-  std::size_t levels() const { return book_.level_count(model::Side::bid); }
+  std::uint64_t gaps() const { return gaps_; }
 
  private:
   model::SymbolTable symbols_;
-  model::SymbolId symbol_;
   venue::binance::MarketDecoder decoder_;
   book::Book book_;
   std::int64_t last_id_ = 0;
