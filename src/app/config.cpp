@@ -116,8 +116,9 @@ engine::SymbolOptions read_symbol(ConfigSection& s, const std::vector<ConfigErro
 
   if (errors.size() == errors_before) {  // the values by themselves are right: do they fit together?
     if (const auto fault = quote::check(o.grid)) s.error("symbol", std::string{quote::text(*fault)});
-    const Qty limit = Qty::from_raw(static_cast<std::int64_t>(o.limits.worst_case_ratio.to_double() *
-                                                              static_cast<double>(o.grid.net_max.raw())));
+    const Qty limit = Qty::from_raw(model::times(Money::from_raw(o.limits.net_max.raw()),
+                                                 o.limits.worst_case_ratio, model::Rounding::down)
+                                        .raw());
     const Qty side = o.grid.layer_size * o.grid.layers;
     if (side > limit) {
       s.error(

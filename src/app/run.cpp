@@ -47,7 +47,9 @@ int run(const RunArguments& arguments) {
   maker.stop();
   if (!end) throw StartError("the engine did not finish in time; orders may rest on the venue");
   if (end->exit_code == 2) throw StartError(end->reason);
-  if (end->exit_code == 0) {
+  if (end->exit_code == 0 && !end->reason.empty()) {
+    log(engine::Severity::warning, end->reason);
+  } else if (end->exit_code == 0) {
     log(engine::Severity::info, "left safely: the venue lists no order of ours");
   } else {
     log(engine::Severity::error, end->reason);

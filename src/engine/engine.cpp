@@ -162,6 +162,8 @@ void Engine::begin_stopping(int exit_code, std::string reason, LocalTime now) {
   stop_code_ = exit_code;
   stop_reason_ = std::move(reason);
   if (phase_ == Phase::starting) {
+    if (stop_reason_.empty())
+      stop_reason_ = "stopped before it placed anything; the venue was not asked for older orders";
     finish(stop_code_, stop_reason_);
     return;
   }

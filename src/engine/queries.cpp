@@ -20,6 +20,31 @@ constexpr base::Duration trades_look_back = base::minutes{5};
 /// A position report this close to a fill says nothing about who is right.
 constexpr base::Duration fill_settles_in = base::seconds{2};
 
+std::string_view name_of(K kind) {
+  switch (kind) {
+    case K::server_time:
+      return "server_time";
+    case K::exchange_info:
+      return "exchange_info";
+    case K::account_config:
+      return "account_config";
+    case K::listen_key_start:
+      return "listen_key_start";
+    case K::listen_key_keep_alive:
+      return "listen_key_keep_alive";
+    case K::depth:
+      return "depth";
+    case K::open_orders:
+      return "open_orders";
+    case K::position_risk:
+      return "position_risk";
+    case K::user_trades:
+      return "user_trades";
+    default:
+      return "order";
+  }
+}
+
 bool is_order(K kind) {
   return kind == K::place || kind == K::amend || kind == K::cancel || kind == K::cancel_all ||
          kind == K::query_order;
@@ -121,7 +146,7 @@ void Engine::handle(const RestLost& in) {
                     events_, requests_);
     return;
   }
-  note(Severity::warning, "no answer kind={} why=\"{}\"", static_cast<int>(query.kind), in.reason);
+  note(Severity::warning, "no answer question={} why=\"{}\"", name_of(query.kind), in.reason);
   on_query_failed(query);
 }
 
@@ -190,8 +215,8 @@ void Engine::on_refusal(const Query& query, int status, std::string_view body) {
   const auto code = rest_decoder_.code(body);
   const int number = code ? code->code : 0;
   const auto message = code ? code->message.str() : std::string{};
-  note(Severity::warning, "refused kind={} status={} code={} message=\"{}\"", static_cast<int>(query.kind),
-       status, number, message);
+  note(Severity::warning, "refused question={} status={} code={} message=\"{}\"", name_of(query.kind), status,
+       number, message);
   const auto verdict = vb::classify(options_.product, status, number, message, query.kind);
   if (verdict.refusal == model::Refusal::auth) {
     fail(fmt::format("the venue refused the login: code {} {}", number, message), now_);
