@@ -72,7 +72,7 @@ leg_tidy() {
   configure release
   # Product code. Tests are mostly expanded macros: slow to analyse, and judged by whether they can fail.
   # A header is seen with the source beside it.
-  changed_files | sed -nE '/_(test|bench|fuzz)\.cpp$/d; /^src\//p' |
+  changed_files | sed -nE '/_(test|bench|fuzz)\.cpp$/d; /\/test_[^/]*\.hpp$/d; /^src\//p' |
     while read -r file; do [ -f "${file%.hpp}.cpp" ] && echo "${file%.hpp}.cpp" || echo "$file"; done | sort -u |
     xargs -r -P "$jobs" -n 1 scripts/tidy.sh
 }

@@ -4,6 +4,7 @@
 #include "engine/engine.hpp"
 #include "engine/input_codec.hpp"
 #include "engine/log_replay.hpp"
+#include "io/conflator.hpp"
 #include "io/log_writer.hpp"
 
 #include <atomic>
@@ -92,6 +93,7 @@ class LiveHost::Impl final : public NetworkHandler {
       c.messages = traffic.messages_in;
     }
     status.frame_ring = ring_.stats();
+    status.frames_conflated = conflated_.load(std::memory_order_relaxed);
     status.command_ring = network_->stats().commands;
     if (log_writer_) status.log_ring = log_writer_->ring_stats();
     return status;
@@ -103,18 +105,19 @@ class LiveHost::Impl final : public NetworkHandler {
     deliver(engine::ConnectionOpened{connection(id), info.extensions});
   }
   void on_text(io::ConnectionId id, std::string_view payload, base::LocalTime now) override {
-    if (!waiting_.empty() && !flush_waiting()) {
-      ++dropped_;
+    const auto line = connection(id);
+    if (line == engine::ConnectionId::private_stream || line == engine::ConnectionId::order_api) {
+      deliver(engine::FrameReceived{line, now, payload});
       return;
     }
-    if (dropped_ > 0) {
-      if (!push(engine::encode_input(engine::FramesDropped{dropped_}))) {
-        ++dropped_;
-        return;
-      }
-      dropped_ = 0;
+    if (is_behind() && conflator_.take(id, payload, now)) {
+      conflated_.store(conflator_.replaced(), std::memory_order_relaxed);
+      return;
     }
-    if (!push(engine::encode_input(engine::FrameReceived{connection(id), now, payload}))) ++dropped_;
+    if (!flush_waiting() || !tell_dropped() ||
+        !push(engine::encode_input(engine::FrameReceived{line, now, payload}))) {
+      ++dropped_;
+    }
   }
   void on_pong(io::ConnectionId id, base::Duration round_trip, base::LocalTime) override {
     deliver(engine::PongReceived{connection(id), round_trip});
@@ -148,6 +151,12 @@ class LiveHost::Impl final : public NetworkHandler {
   }
   void on_turn_end(base::LocalTime) override {
     flush_waiting();
+    if (!conflator_.empty() && !is_behind()) {
+      conflator_.flush([this](const Conflator::Held& held) {
+        return push(engine::encode_input(
+            engine::FrameReceived{connection(held.connection), held.received, held.payload}));
+      });
+    }
     if (engine_sleeps_.exchange(false, std::memory_order_acq_rel)) wake_engine();
   }
 
@@ -160,15 +169,33 @@ class LiveHost::Impl final : public NetworkHandler {
     return ring_.try_push(bytes_of(input.head_view()), bytes_of(input.body));
   }
 
-  /// What must not get lost: behind what already waits, or straight into the ring.
+  /// The engine does not keep up: what only counts in its newest form waits outside.
+  bool is_behind() const { return ring_.size_bytes() > options_.frame_ring_bytes / 2; }
+  /// Before anything else, the engine hears of the hole that drops left.
+  bool tell_dropped() {
+    if (dropped_ == 0) return true;
+    if (!push(engine::encode_input(engine::FramesDropped{dropped_}))) return false;
+    dropped_ = 0;
+    return true;
+  }
+  /// What must not get lost: behind what already waits, or straight into the ring. Beyond its bound it is a
+  /// hole like any other, and the engine reconciles.
   void deliver(const engine::Input& input) {
     const auto encoded = engine::encode_input(input);
     if (flush_waiting() && push(encoded)) return;
+    const std::size_t size = encoded.head_size + encoded.body.size();
+    if (std::holds_alternative<engine::FrameReceived>(input) &&
+        waiting_bytes_ + size > options_.waiting_bytes_max) {
+      ++dropped_;
+      return;
+    }
+    waiting_bytes_ += size;
     waiting_.push_back(std::string{encoded.head_view()} + std::string{encoded.body});
   }
   bool flush_waiting() {
     while (!waiting_.empty()) {
       if (!ring_.try_push(bytes_of(waiting_.front()), {})) return false;
+      waiting_bytes_ -= waiting_.front().size();
       waiting_.pop_front();
     }
     return true;
@@ -315,7 +342,10 @@ class LiveHost::Impl final : public NetworkHandler {
 
   // The network's thread.
   std::deque<std::string> waiting_;
+  std::size_t waiting_bytes_ = 0;
   std::uint64_t dropped_ = 0;
+  Conflator conflator_;
+  std::atomic<std::uint64_t> conflated_{0};  ///< read by any
 
   // The engine's thread.
   engine::Actions actions_;

@@ -28,6 +28,7 @@ struct LiveHostOptions {
   base::Duration pong_timeout = base::seconds{10};
   Waiting waiting = Waiting::block;
   std::size_t frame_ring_bytes = 64U << 20;
+  std::size_t waiting_bytes_max = 16U << 20;
   std::optional<std::filesystem::path>
       input_log;                ///< where to write what the engine consumes; empty: nowhere
   std::string input_log_start;  ///< first record of the log: what the run was told
@@ -37,9 +38,11 @@ struct LiveHostOptions {
 /// Runs an engine on real sockets. Two threads: the network's reads frames, stamps them and puts them into a
 /// bounded ring; the engine's takes them, steps, and hands the actions back. Neither decides anything.
 ///
-/// Policy of the ring: a stream frame that finds it full is dropped, counted, and the engine is told how many
-/// (FramesDropped), because every stream then has a hole. Answers and closed connections are never dropped:
-/// they wait outside the ring, and their number is bounded by what the engine asked for.
+/// Policy of the ring, by kind. bookTicker: while the ring is more than half full, the newest of each stream
+/// waits outside and replaces the one before it, counted. Depth and the other market streams: a frame that
+/// finds the ring full is dropped, counted, and the engine is told (FramesDropped), which breaks its books
+/// and fetches what it missed. User data, order replies, answers and closed connections are not dropped: they
+/// wait outside, up to `waiting_bytes_max`; beyond it a frame is a hole like the others.
 class LiveHost {
  public:
   using Logger = std::function<void(engine::Severity, std::string_view)>;  ///< called on the engine's thread

@@ -188,6 +188,9 @@ std::string metrics_text(const Status& status, base::LocalTime now, std::string_
   w.sample(status.frames_bad);
   w.family("frames_ignored_total", "counter", "Frames that did not concern this run");
   w.sample(status.frames_ignored);
+  w.family("frames_conflated_total", "counter",
+           "Frames replaced by a newer one of their stream while the engine was behind");
+  w.sample(status.frames_conflated);
   w.family("events_unknown_total", "counter", "Events of a type Phoenix does not know");
   w.sample(status.events_unknown);
   w.family("foreign_orders", "gauge", "Open orders on the account that are not ours");

@@ -49,6 +49,8 @@ struct Status {
   base::StaticVector<SymbolStatus, symbols_max> symbols;
   base::StaticVector<ConnectionStatus, connections_max> connections;
   std::uint64_t frames = 0, frames_bad = 0, events_unknown = 0, frames_ignored = 0;
+  std::uint64_t frames_conflated =
+      0;  ///< replaced by a newer one of their stream; filled in by whoever owns the ring
   std::uint64_t foreign_orders = 0, position_mismatches = 0;
   std::optional<base::Duration> clock_offset, clock_error;
   std::optional<base::LocalTime> last_user_event_time;

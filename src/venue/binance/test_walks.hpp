@@ -5,6 +5,7 @@
 
 #include "base/rng.hpp"
 #include "model/instrument.hpp"
+#include "model/market.hpp"
 #include "model/symbol_table.hpp"
 #include "venue/binance/scanner.hpp"
 #include "venue/binance/test_frames.hpp"
