@@ -34,6 +34,7 @@ struct OrderUpdate {
   Asset commission_asset;
   Money realized_pnl;  ///< before fees
   bool maker = false;
+  bool forced = false;  ///< an order of the venue's own against the account: liquidation or ADL
   Intent intent = Intent::open;
   int expiry_reason = 0;
   base::VenueTime event_time{}, transaction_time{};
@@ -50,7 +51,7 @@ struct TradeLite {
   Price last_price;
   Qty last_qty;
   bool maker = false;
-  base::VenueTime event_time{};
+  base::VenueTime event_time{}, transaction_time{};
 };
 
 struct BalanceChange {

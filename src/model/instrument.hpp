@@ -30,6 +30,7 @@ struct Instrument {
   bool supports_gtx = true;
   base::VenueTime delivery_time{};
 
+  friend bool operator==(const Instrument&, const Instrument&) = default;
   /// Down to the lot grid; not below zero.
   Qty qty_down(Qty qty) const {
     if (qty.is_negative()) return Qty{};

@@ -109,7 +109,7 @@ TEST(Ledger, a_stated_position_holds_what_happened_before_it) {
   EXPECT_EQ(ledger.account(eth).position, Qty::of("-1"));
 }
 
-TEST(Ledger, says_where_the_venue_differs) {
+TEST(Ledger, d05_says_where_the_venue_differs) {
   Ledger ledger;
   ledger.apply(fill(1, Side::bid, "100", "2"));
   EXPECT_FALSE(ledger.compare(

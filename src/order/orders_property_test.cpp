@@ -381,7 +381,8 @@ class World {
                               .last_price = u.last_price,
                               .last_qty = u.last_qty,
                               .maker = true,
-                              .event_time = order.update_time});
+                              .event_time = order.update_time,
+                              .transaction_time = order.update_time});
       }
       u.transaction_time = std::max(u.transaction_time, order.update_time);
     }

@@ -257,7 +257,7 @@ TEST_F(Matching, keeps_most_orders_where_a_greedy_choice_would_lose_one) {
   EXPECT_TRUE(out.empty());
 }
 
-TEST_F(Matching, tolerance_is_a_share_of_the_local_gap) {
+TEST_F(Matching, d22_tolerance_is_a_share_of_the_local_gap) {
   rest(quotes({{"98"}, {"97"}, {"93"}}));
   want(quotes({{"97.80"}, {"96.80"}, {"92.00"}}));
   EXPECT_TRUE(out.empty()) << "in by 0.20 of 1, 0.20 of 1, 1.00 of 4.80";
@@ -678,7 +678,7 @@ TEST_F(UnknownOutcome, a_late_refusal_ends_it) {
 
 // Pull
 
-TEST_F(Pull, cancels_everything_and_repeats_until_confirmed) {
+TEST_F(Pull, d24_cancels_everything_and_repeats_until_confirmed) {
   const auto ids = rest(quotes({{"98"}, {"97"}}, {{"102"}}));
   out.clear();
   orders->pull(eth, now, out);
@@ -732,7 +732,7 @@ TEST_F(Pull, is_never_held_by_the_cancel_budget) {
 
 // Post-only refusals
 
-TEST_F(PostOnly, waits_for_another_book_and_steps_out_a_tick) {
+TEST_F(PostOnly, i10_waits_for_another_book_and_steps_out_a_tick) {
   send_one();
   refuse(place_request, Refusal::post_only_would_take);
   want(quotes({{"98"}}));
@@ -768,7 +768,7 @@ TEST_F(PostOnly, five_in_a_second_pause_for_a_second) {
 
 // Budgets
 
-TEST_F(Budgets, cancels_for_moves_are_bounded_per_minute_nearest_first) {
+TEST_F(Budgets, i04_cancels_for_moves_are_bounded_per_minute_nearest_first) {
   start({.amend = AmendUse::never}, {.cancels_per_minute = 1});
   const auto ids = rest(quotes({{"98"}, {"96"}}, {{"101"}, {"104"}}));
   want(quotes({{"99.5"}, {"97.2"}}, {{"102.2"}, {"106"}}));
@@ -796,7 +796,7 @@ TEST_F(Budgets, places_only_what_the_venue_has_room_for) {
   EXPECT_EQ(orders->counts().held_by_rate, 2U);
 }
 
-TEST_F(Budgets, lost_cancels_never_let_the_orders_pile_up) {
+TEST_F(Budgets, i21_lost_cancels_never_let_the_orders_pile_up) {
   start({.amend = AmendUse::never}, {.cancels_per_minute = 300, .orders_max = 10});
   context.room = {.bid = Qty::of("4"), .ask = {}};
   int price = 9800;
@@ -816,7 +816,7 @@ TEST_F(Budgets, lost_cancels_never_let_the_orders_pile_up) {
   }
 }
 
-TEST_F(Budgets, a_market_that_wanders_is_followed_within_the_cancel_budget) {
+TEST_F(Budgets, i14_a_market_that_wanders_is_followed_within_the_cancel_budget) {
   // 1.5, then gaps of 1.5 * 1.75^n; the mid moves with a standard deviation of 0.5 a second, in steps of 100
   // ms.
   const std::array<std::int64_t, 7> distances{150, 300, 563, 1022, 1826, 3233, 5695};
@@ -867,7 +867,7 @@ TEST_F(Budgets, a_market_that_wanders_is_followed_within_the_cancel_budget) {
 
 // Fills
 
-TEST_F(Fills, come_once_each_however_often_they_are_told) {
+TEST_F(Fills, d08_come_once_each_however_often_they_are_told) {
   const auto id = rest(quotes({{"98"}})).at(0);
   const auto t = trade(id, OrderStatus::partially_filled, "0.4", 1, "0.4");
   tell(t);
@@ -947,7 +947,7 @@ TEST_F(Reconciliation, a_listed_order_is_evidence) {
   EXPECT_EQ(bid_exposure(), Qty::of("1")) << "no trade was told";
 }
 
-TEST_F(Reconciliation, orders_of_an_earlier_run_are_cancelled_and_counted) {
+TEST_F(Reconciliation, d14_orders_of_an_earlier_run_are_cancelled_and_counted) {
   model::OrderReport old;
   old.symbol = eth;
   old.id = ClientOrderId{.epoch = epoch - 1, .counter = 77};

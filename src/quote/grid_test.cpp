@@ -257,7 +257,7 @@ TEST(Grid, layers_beyond_price_zero_are_left_out) {
   EXPECT_TRUE(bids.back().price.is_positive());
 }
 
-TEST(Grid, always_keeps_the_rules_of_the_market) {
+TEST(Grid, i20_always_keeps_the_rules_of_the_market) {
   base::Rng rng{7};
   for (int round = 0; round < 3000; ++round) {
     model::Instrument i = eth();

@@ -114,7 +114,7 @@ TEST(BatchWorstCase, seven_layers_a_side_fit_with_the_defaults) {
   EXPECT_EQ(quotes.size(), 14U);
 }
 
-TEST(BatchWorstCase, a_position_far_over_the_limit_may_still_be_closed_whole) {
+TEST(BatchWorstCase, i06_a_position_far_over_the_limit_may_still_be_closed_whole) {
   Limits l = limits("0.15", "0.428");
   EXPECT_EQ(l.room(eth), (model::SideQty{.bid = Qty{}, .ask = Qty::of("0.503")}));
   auto quotes = ladder(7, 7, "0.060");

@@ -591,4 +591,29 @@ std::string list_subscriptions_text(std::int64_t id) {
   return "{\"method\":\"LIST_SUBSCRIPTIONS\",\"id\":" + std::to_string(id) + "}";
 }
 
+std::optional<std::vector<std::string_view>> listed_streams(std::string_view result) {
+  const auto skip_spaces = [&result] {
+    while (!result.empty() && (result.front() == ' ' || result.front() == '\n')) result.remove_prefix(1);
+  };
+  const auto take = [&](char c) {
+    skip_spaces();
+    if (result.empty() || result.front() != c) return false;
+    result.remove_prefix(1);
+    return true;
+  };
+  std::vector<std::string_view> names;
+  if (!take('[')) return std::nullopt;
+  if (take(']')) return names;
+  do {
+    if (!take('"')) return std::nullopt;
+    const auto end = result.find('"');
+    if (end == std::string_view::npos || result.substr(0, end).find('\\') != std::string_view::npos)
+      return std::nullopt;
+    names.push_back(result.substr(0, end));
+    result.remove_prefix(end + 1);
+  } while (take(','));
+  if (!take(']')) return std::nullopt;
+  return names;
+}
+
 }  // namespace phoenix::venue::binance

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace phoenix::venue::binance {
 
@@ -148,5 +149,8 @@ inline constexpr std::size_t control_names_max = 200;
 std::string subscribe_text(std::int64_t id, std::span<const std::string> names);
 std::string unsubscribe_text(std::int64_t id, std::span<const std::string> names);
 std::string list_subscriptions_text(std::int64_t id);
+/// The names in the answer to LIST_SUBSCRIPTIONS, given the text of its `result`. Empty when it is no list of
+/// plain strings.
+std::optional<std::vector<std::string_view>> listed_streams(std::string_view result);
 
 }  // namespace phoenix::venue::binance

@@ -403,5 +403,16 @@ TEST(ControlText, names_streams_and_id) {
   EXPECT_EQ(list_subscriptions_text(3), R"({"method":"LIST_SUBSCRIPTIONS","id":3})");
 }
 
+TEST(Encode, lists_of_subscriptions_are_read_and_anything_else_is_no_list) {
+  using Names = std::vector<std::string_view>;
+  EXPECT_EQ(listed_streams(R"(["btcusdt@depth@100ms","ethusdt@aggTrade"])"),
+            (Names{"btcusdt@depth@100ms", "ethusdt@aggTrade"}));
+  EXPECT_EQ(listed_streams("[]"), Names{});
+  EXPECT_EQ(listed_streams(R"( [ "a" , "b" ] )"), (Names{"a", "b"}));
+  for (const auto* bad : {"null", "", "[", R"(["a")", R"(["a",])", R"([1])", R"(["a\"b"])", R"({"a":1})"}) {
+    EXPECT_FALSE(listed_streams(bad).has_value()) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace phoenix::venue::binance

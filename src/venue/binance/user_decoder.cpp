@@ -69,6 +69,8 @@ class OrderMembers {
     // On a spot cancel `c` is the cancel's own id and `C` the order's.
     update_.client_text = original_client_text_.empty() ? json.require(client_text_) : original_client_text_;
     update_.id = model::ClientOrderId::parse(update_.client_text.view());
+    update_.forced = update_.client_text.view().starts_with("autoclose-") ||
+                     update_.client_text.view().starts_with("adl_autoclose");
     update_.order_id = json.require(order_id_);
     update_.side = json.require(side_);
     update_.type = order_type(json.require(type_));
@@ -213,7 +215,7 @@ UserEvent read_trade_lite(JsonReader& json, std::string_view frame, const model:
   std::optional<model::Price> price;
   std::optional<model::Qty> qty;
   std::optional<bool> maker;
-  std::optional<base::VenueTime> event_time;
+  std::optional<base::VenueTime> event_time, transaction_time;
   json.read_object(frame, [&](std::string_view key, Value value) {
     if (key == "s")
       symbol_name = json.text(value);
@@ -233,6 +235,8 @@ UserEvent read_trade_lite(JsonReader& json, std::string_view frame, const model:
       maker = json.boolean(value);
     else if (key == "E")
       event_time = json.time(value);
+    else if (key == "T")
+      transaction_time = json.time(value);
   });
   const auto name = json.require(symbol_name);
   const auto symbol = symbols.find(name);
@@ -247,6 +251,7 @@ UserEvent read_trade_lite(JsonReader& json, std::string_view frame, const model:
   trade.last_qty = json.require(qty);
   trade.maker = json.require(maker);
   trade.event_time = json.require(event_time);
+  trade.transaction_time = json.require(transaction_time);
   if (!trade.last_qty.is_positive() || trade.last_price.is_negative()) json.fail(DecodeFault::bad_number);
   return trade;
 }
