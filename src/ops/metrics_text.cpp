@@ -110,6 +110,32 @@ void symbols(Writer& w, const Status& status, base::LocalTime now) {
              [](const auto& s) { return s.cuts; });
   per_symbol(w, status, "book_resync_total", "counter", "Times the book had to be built anew",
              [](const auto& s) { return s.resyncs; });
+  w.family("symbol_verdict", "gauge", "1 for the liveness verdict of the symbol's price");
+  for (const auto& s : status.symbols)
+    w.sample(1, fmt::format("symbol=\"{}\",verdict=\"{}\"", s.name.view(), s.verdict.view()));
+  w.family("price_proof_age_seconds", "gauge", "Time since the price was last proved");
+  for (const auto& s : status.symbols) {
+    if (s.proved_time)
+      w.sample(seconds_of(now - *s.proved_time), fmt::format("symbol=\"{}\"", s.name.view()));
+  }
+  per_symbol(w, status, "market_data_lag_seconds", "gauge", "Age of the newest depth event when it was taken",
+             [](const auto& s) { return seconds_of(s.lag); });
+  per_symbol(w, status, "withdrawal_total", "counter", "Times all quotes of the symbol were withdrawn",
+             [](const auto& s) { return s.withdrawals; });
+  per_symbol(w, status, "id_probe_total", "counter", "REST questions for the id of the venue's book",
+             [](const auto& s) { return s.probes; });
+  per_symbol(w, status, "line_hole_total", "counter", "Holes in the depth of one line",
+             [](const auto& s) { return s.line_holes; });
+  per_symbol(w, status, "agg_trade_total", "counter", "Aggregate trades taken, each id once",
+             [](const auto& s) { return s.trades; });
+  per_symbol(w, status, "agg_trade_repaired_total", "counter", "Of these, fetched from REST to fill a hole",
+             [](const auto& s) { return s.trades_repaired; });
+  per_symbol(w, status, "agg_trade_lost_total", "counter", "Aggregate trades that will not come any more",
+             [](const auto& s) { return s.trades_lost; });
+  per_symbol(w, status, "strategy_failure_total", "counter", "Times the symbol's strategy threw",
+             [](const auto& s) { return s.strategy_failures; });
+  per_symbol(w, status, "switch_armed", "gauge", "1 while the dead man's switch protects the symbol's orders",
+             [](const auto& s) { return s.switch_armed ? 1 : 0; });
   w.family("last_depth_age_seconds", "gauge", "Age of the last depth frame");
   for (const auto& s : status.symbols) {
     if (s.last_depth_time) {
@@ -121,7 +147,9 @@ void symbols(Writer& w, const Status& status, base::LocalTime now) {
 void connections(Writer& w, const Status& status) {
   per_connection(w, status, "ws_connected", "gauge", "1 when the connection delivers",
                  [](const auto& c) { return c.state.view() == "live" ? 1 : 0; });
-  per_connection(w, status, "reconnect_total", "counter", "Connections opened after the first",
+  per_connection(w, status, "ws_wanted", "gauge", "1 when the connection should be open",
+                 [](const auto& c) { return c.wanted ? 1 : 0; });
+  per_connection(w, status, "reconnect_total", "counter", "Times the connection was lost or given up",
                  [](const auto& c) { return c.reconnects; });
   per_connection(w, status, "ws_message_count_total", "counter", "Messages received",
                  [](const auto& c) { return c.messages; });
@@ -182,6 +210,16 @@ std::string metrics_text(const Status& status, base::LocalTime now, std::string_
   w.sample(1, fmt::format("version=\"{}\"", version));
   symbols(w, status, now);
   connections(w, status);
+  w.family("connects_total", "counter", "Connections opened, of all streams");
+  w.sample(status.connects);
+  w.family("lines", "gauge", "Connections each stream runs on");
+  w.sample(status.lines);
+  w.family("bandwidth_step", "gauge", "0: everything; each step takes less to stay within the budget");
+  w.sample(status.bandwidth_step);
+  w.family("kill_latched", "gauge", "1 while the kill latch is set");
+  w.sample(status.latched ? 1 : 0);
+  w.family("switch_countdown_seconds", "gauge", "How long orders can outlive a dead process");
+  if (status.countdown) w.sample(seconds_of(*status.countdown));
   w.family("frames_total", "counter", "Frames the engine took");
   w.sample(status.frames);
   w.family("frames_bad_total", "counter", "Frames that could not be decoded");

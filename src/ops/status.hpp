@@ -14,7 +14,7 @@
 namespace phoenix::ops {
 
 inline constexpr std::size_t symbols_max = 64;
-inline constexpr std::size_t connections_max = 8;
+inline constexpr std::size_t connections_max = 16;
 
 /// What a symbol is allowed to do. LIVE quotes; everything else has no quote of ours wanted in the market.
 enum class SymbolState : std::uint8_t { cold, syncing, live, hold };
@@ -31,12 +31,20 @@ struct SymbolStatus {
   std::uint64_t resyncs = 0, depth_frames = 0;
   std::uint64_t quotes_hash = 0;  ///< running hash of every set of wanted quotes
   std::optional<base::LocalTime> last_depth_time;
+  base::ShortText<16> verdict;       ///< of the price: live, quiet, stalled, venue_halted, unknown
+  base::ShortText<16> stream_state;  ///< of the merged depth stream
+  std::optional<base::LocalTime> proved_time;
+  base::Duration lag{};  ///< event time to our taking it, newest depth frame
+  std::uint64_t probes = 0, withdrawals = 0, line_holes = 0, strategy_failures = 0;
+  std::uint64_t trades = 0, trades_repaired = 0, trades_lost = 0;
+  bool switch_armed = false;
 };
 
 struct ConnectionStatus {
   base::ShortText<16> name;
   base::ShortText<16> state;
   base::ShortText<96> extensions;  ///< as negotiated, empty when none
+  bool wanted = false;             ///< should be open now
   std::uint64_t reconnects = 0, messages = 0, payload_bytes = 0;
   std::uint64_t wire_bytes_in = 0, wire_bytes_out = 0;  ///< filled in by whoever owns the sockets
   std::optional<base::Duration> ping_round_trip;
@@ -52,6 +60,11 @@ struct Status {
   std::uint64_t frames_conflated =
       0;  ///< replaced by a newer one of their stream; filled in by whoever owns the ring
   std::uint64_t foreign_orders = 0, position_mismatches = 0;
+  std::uint64_t reconnects = 0, connects = 0;  ///< connections lost that were wanted; all openings
+  int lines = 0, bandwidth_step = 0;
+  std::uint64_t bandwidth_bytes_per_s = 0;
+  bool latched = false;
+  std::optional<base::Duration> countdown;  ///< of the dead man's switch; empty: off
   std::optional<base::Duration> clock_offset, clock_error;
   std::optional<base::LocalTime> last_user_event_time;
   std::uint64_t weight_used = 0, weight_limit = 0, orders_10s_used = 0, orders_10s_limit = 0,
