@@ -237,7 +237,9 @@ void Core::State::seed_books() {
 
 void Core::State::act(Symbol& symbol, CoreEvents& out) {
   ++stats.agent_actions;
-  perform(symbol, symbol.agents->act(symbol.book, symbol.spec.filters), out);
+  const AgentAction action = symbol.agents->act(symbol.book, symbol.spec.filters);
+  if (symbol.status != SymbolStatus::trading) return;  // the crowd goes on wanting, the book stands still
+  perform(symbol, action, out);
   flush_top(symbol, out);
 }
 

@@ -26,6 +26,14 @@ namespace phoenix::exchange {
 enum class Security : std::uint8_t { none, key, signature };
 using Handler = Reply (Api::*)(const Request&);
 
+/// REST depth as a replica shows it: whole answers, taken from time to time.
+struct Replica {
+  using Answers = std::map<std::pair<std::string, int>, std::string>;  ///< by symbol and limit
+  base::Duration lag{};                                                ///< 0: none
+  VenueTime next{};                                                    ///< when it is taken again
+  Answers shown, taken;
+};
+
 /// A user data stream that a connection follows.
 struct KeyBinding {
   std::string key;
@@ -42,6 +50,7 @@ struct Peer {
   VenueTime opened{}, next_ping{};
   std::optional<VenueTime> pong_due;
   std::deque<VenueTime> recent_messages;
+  std::uint64_t frames = 0;
   std::vector<std::string> names;  ///< subscribed, in their order, valid or not
   std::vector<KeyBinding> bindings;
   Exchange::Delivery delivery = Exchange::Delivery::normal;
@@ -61,6 +70,11 @@ class Exchange::State {
   void process_events();
   VenueTime next_deadline() const;
 
+  void tell_expired(const ListenKeys::Expired& expired);
+  void set_replica_lag(Replica& replica, base::Duration lag);
+  /// A REST depth answer of the past; nothing when the request is not one or nothing lags.
+  std::optional<std::string> replica_depth(const Params& params) const;
+
   // rest.cpp
   HttpAnswer rest(const HttpRequest& request);
 
@@ -72,6 +86,7 @@ class Exchange::State {
   void remove(PeerId id);
   void close(PeerId id, int code, std::string_view reason);
   void close_followers(std::string_view listen_key);
+  void announce_shutdown(PeerId id);
 
   // ws_api.cpp
   void ws_api_text(PeerId id, Peer& peer, std::string_view payload);
@@ -92,6 +107,8 @@ class Exchange::State {
 
   void send(Out out);
   void send_text(PeerId id, std::string text);
+  /// Data of the stream `name`, framed as the connection wants it.
+  void send_data(PeerId id, const Peer& peer, std::string_view name, std::string_view payload);
 
   ExchangeOptions options;
   Core core;
@@ -104,9 +121,13 @@ class Exchange::State {
   std::vector<Out> outs;
   ExchangeStats stats;
   VenueTime now{};
+  Exchange::Witness* witness = nullptr;
+  base::Duration clock_step{};
+  Replica probe_replica, snapshot_replica;
 
  private:
   void fire_timers();
+  void take_replica(Replica& replica);
   void fire_peers();
   void recompute_peer_deadline();
   void deliver(std::vector<StreamFrame>& frames);
@@ -114,6 +135,8 @@ class Exchange::State {
   void publish_user(const CoreEvent& event);
   void publish_settings();
   std::int64_t now_ms() const { return base::ms_of(now); }
+  /// `payload` with the first event time or server time in it as clients see the venue's clock.
+  std::string shown(std::string_view payload) const;
 
   void subscribe(PeerId id, Peer& peer, std::string_view name);
   void unsubscribe(PeerId id, Peer& peer, std::string_view name);

@@ -2,6 +2,8 @@
 
 #include "exchange/auth.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace phoenix::exchange {
@@ -46,6 +48,11 @@ std::vector<ListenKeys::Expired> ListenKeys::expire(VenueTime now) {
     it = entries_.erase(it);
   }
   return out;
+}
+
+std::vector<ListenKeys::Expired> ListenKeys::expire_all(VenueTime now) {
+  for (auto& [account, entry] : entries_) entry.until = std::min(entry.until, now);
+  return expire(now);
 }
 
 std::optional<VenueTime> ListenKeys::next_deadline() const {

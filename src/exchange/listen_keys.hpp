@@ -34,6 +34,8 @@ class ListenKeys {
   };
   /// Ends every key whose life is over.
   std::vector<Expired> expire(VenueTime now);
+  /// Ends all of them now.
+  std::vector<Expired> expire_all(VenueTime now);
   std::optional<VenueTime> next_deadline() const;
 
  private:

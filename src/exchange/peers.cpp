@@ -145,6 +145,14 @@ void Exchange::State::close_followers(std::string_view listen_key) {
   for (const PeerId id : ids) close(id, 1000, "user data stream closed");
 }
 
+void Exchange::State::announce_shutdown(PeerId id) {
+  const auto found = peers.find(id);
+  if (found == peers.end()) return;
+  const std::string event = fmt::format(R"({{"e":"serverShutdown","E":{}}})", base::ms_of(now));
+  if (found->second.kind == Peer::Kind::ws_api) return send_text(id, fmt::format(R"({{"event":{}}})", event));
+  send_data(id, found->second, "!serverShutdown", event);
+}
+
 void Exchange::State::message_seen(PeerId id) {
   const auto found = peers.find(id);
   if (found == peers.end() || found->second.kind == Peer::Kind::ws_api) return;

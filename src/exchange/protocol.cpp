@@ -14,6 +14,23 @@ namespace phoenix::exchange {
 namespace {
 
 constexpr std::string_view ed25519_prefix = "ed25519:";
+/// Depth requests with at least so many levels are snapshots, those with fewer are probes.
+constexpr int snapshot_levels_min = 100;
+
+std::string_view route_name(const Peer& peer) {
+  if (peer.kind == Peer::Kind::ws_api) return "order_api";
+  switch (peer.route) {
+    case Route::legacy:
+      return "legacy";
+    case Route::public_route:
+      return "public";
+    case Route::market:
+      return "market";
+    case Route::private_route:
+      break;
+  }
+  return "private";
+}
 
 std::optional<Ed25519PublicKey> public_key_of(const AccountOptions& account) {
   const std::string_view secret = account.api_secret;
@@ -77,25 +94,31 @@ VenueTime Exchange::State::next_deadline() const {
   for (const auto& own : {streams.next_deadline(), keys.next_deadline(), peer_deadline_}) {
     if (own && *own < next) next = *own;
   }
+  for (const Replica* replica : {&probe_replica, &snapshot_replica}) {
+    if (replica->lag > base::Duration{}) next = std::min(next, replica->next);
+  }
   return next;
 }
 
 void Exchange::State::fire_timers() {
   streams.expire(now, frames_);
   deliver(frames_);
-  for (const auto& expired : keys.expire(now)) {
-    const std::string event = fmt::format(R"({{"e":"listenKeyExpired","E":{},"listenKey":"{}"}})",
-                                          base::ms_of(expired.at), expired.key);
-    for (auto& [id, peer] : peers) {
-      for (const KeyBinding& binding : peer.bindings) {
-        if (binding.key != expired.key || peer.delivery == Delivery::silent) continue;
-        send_text(id, peer.framing == Peer::Framing::combined
-                          ? fmt::format(R"({{"stream":"{}","data":{}}})", binding.key, event)
-                          : event);
-      }
-    }
+  for (const auto& expired : keys.expire(now)) tell_expired(expired);
+  for (Replica* replica : {&probe_replica, &snapshot_replica}) {
+    if (replica->lag > base::Duration{} && replica->next <= now) take_replica(*replica);
   }
   if (peer_deadline_ && *peer_deadline_ <= now) fire_peers();
+}
+
+void Exchange::State::tell_expired(const ListenKeys::Expired& expired) {
+  const std::string event = fmt::format(R"({{"e":"listenKeyExpired","E":{},"listenKey":"{}"}})",
+                                        base::ms_of(expired.at), expired.key);
+  for (auto& [id, peer] : peers) {
+    for (const KeyBinding& binding : peer.bindings) {
+      if (binding.key == expired.key && peer.delivery == Delivery::normal)
+        send_data(id, peer, binding.key, event);
+    }
+  }
 }
 
 void Exchange::State::fire_peers() {
@@ -129,6 +152,7 @@ void Exchange::State::recompute_peer_deadline() {
 
 void Exchange::State::process_events() {
   for (const CoreEvent& event : events) {
+    if (witness != nullptr) witness->saw(event);
     streams.apply(event, frames_);
     api.apply(event);
     deliver(frames_);
@@ -144,9 +168,7 @@ void Exchange::State::deliver(std::vector<StreamFrame>& frames) {
     for (const PeerId id : frame.peers) {
       const auto found = peers.find(id);
       if (found == peers.end() || found->second.delivery == Delivery::silent) continue;
-      send_text(id, found->second.framing == Peer::Framing::combined
-                        ? fmt::format(R"({{"stream":"{}","data":{}}})", frame.stream, frame.payload)
-                        : frame.payload);
+      send_data(id, found->second, frame.stream, frame.payload);
     }
   }
   frames.clear();
@@ -159,9 +181,7 @@ void Exchange::State::user_event(AccountId account, std::string_view type, const
       if (keys.account_of(binding.key) != account) continue;
       const auto& wanted = binding.events;
       if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), type) == wanted.end()) continue;
-      send_text(id, peer.framing == Peer::Framing::combined
-                        ? fmt::format(R"({{"stream":"{}","data":{}}})", binding.key, payload)
-                        : payload);
+      send_data(id, peer, binding.key, payload);
     }
   }
 }
@@ -203,12 +223,81 @@ void Exchange::State::send(Out out) {
     ++stats.outs_dropped;
     return;
   }
-  if (out.what == Out::What::text) ++stats.frames;
+  if (out.what == Out::What::text) {
+    ++stats.frames;
+    const auto found = peers.find(out.peer);
+    if (found != peers.end()) ++found->second.frames;
+  }
   outs.push_back(std::move(out));
 }
 
 void Exchange::State::send_text(PeerId id, std::string text) {
   send({.peer = id, .what = Out::What::text, .text = std::move(text)});
+}
+
+void Exchange::State::send_data(PeerId id, const Peer& peer, std::string_view name,
+                                std::string_view payload) {
+  std::string stepped;
+  if (clock_step != base::Duration{}) payload = stepped = shown(payload);
+  send({.peer = id,
+        .what = Out::What::text,
+        .text = peer.framing == Peer::Framing::combined
+                    ? fmt::format(R"({{"stream":"{}","data":{}}})", name, payload)
+                    : std::string{payload},
+        .reason = {},
+        .stream = std::string{name}});
+}
+
+std::string Exchange::State::shown(std::string_view payload) const {
+  for (const std::string_view mark : {R"("E":)", R"("serverTime":)"}) {
+    const auto at = payload.find(mark);
+    if (at == std::string_view::npos) continue;
+    const auto begin = at + mark.size();
+    const auto end = std::min(payload.find_first_not_of("0123456789", begin), payload.size());
+    const auto ms = parse_integer(payload.substr(begin, end - begin));
+    if (!ms) continue;
+    const auto moved = *ms + std::chrono::duration_cast<base::milliseconds>(clock_step).count();
+    return fmt::format("{}{}{}", payload.substr(0, begin), moved, payload.substr(end));
+  }
+  return std::string{payload};
+}
+
+// Replicas that lag.
+
+void Exchange::State::take_replica(Replica& replica) {
+  replica.shown = std::move(replica.taken);
+  replica.taken.clear();
+  CoreEvents unused;
+  for (std::size_t i = 0; i < core.symbol_count(); ++i) {
+    const std::string& symbol = core.spec(SymbolId{static_cast<std::uint16_t>(i)}).name;
+    for (const int limit : {5, 10, 20, 50, 100, 500, 1000}) {
+      if ((limit < snapshot_levels_min) != (&replica == &probe_replica)) continue;
+      Params params;
+      params.set("symbol", symbol);
+      params.set("limit", std::to_string(limit));
+      replica.taken[{symbol, limit}] =
+          api.depth({.params = params, .account = {}, .now = now, .events = unused}).body;
+    }
+  }
+  replica.next = now + replica.lag;
+}
+
+void Exchange::State::set_replica_lag(Replica& replica, base::Duration lag) {
+  if (replica.lag == lag) return;
+  replica = Replica{};
+  replica.lag = lag;
+  if (lag == base::Duration{}) return;
+  take_replica(replica);
+  replica.shown = replica.taken;
+}
+
+std::optional<std::string> Exchange::State::replica_depth(const Params& params) const {
+  const auto limit = params.has("limit") ? params.integer("limit").value_or(0) : 500;
+  const Replica& replica = limit < snapshot_levels_min ? probe_replica : snapshot_replica;
+  const auto found = replica.shown.find(
+      {std::string{params.text("symbol")}, static_cast<int>(std::min<std::int64_t>(limit, 1001))});
+  if (found == replica.shown.end()) return std::nullopt;
+  return found->second;
 }
 
 // Identity and limits, for REST and WS-API alike.
@@ -243,7 +332,7 @@ std::optional<Reply> Exchange::State::check_time(const Params& params) const {
     }
     window = *asked;
   }
-  switch (check_timestamp(*timestamp, window, now_ms())) {
+  switch (check_timestamp(*timestamp, window, base::ms_of(now + clock_step))) {
     case TimestampVerdict::ok:
       return std::nullopt;
     case TimestampVerdict::ahead:
@@ -338,6 +427,44 @@ void Exchange::cut(PeerId peer, int close_code, std::string_view reason) {
   state_->close(peer, close_code, reason);
 }
 
+void Exchange::announce_shutdown(PeerId peer, VenueTime now) {
+  state_->run_to(now);
+  state_->announce_shutdown(peer);
+}
+
+void Exchange::expire_listen_keys(ExpiryNotice notice, VenueTime now) {
+  state_->run_to(now);
+  for (const auto& expired : state_->keys.expire_all(state_->now)) {
+    if (notice == ExpiryNotice::told) state_->tell_expired(expired);
+  }
+}
+
+void Exchange::set_clock_step(base::Duration step) { state_->clock_step = step; }
+
+void Exchange::set_replica_lag(base::Duration probes, base::Duration snapshots, VenueTime now) {
+  state_->run_to(now);
+  state_->set_replica_lag(state_->probe_replica, probes);
+  state_->set_replica_lag(state_->snapshot_replica, snapshots);
+}
+
+std::vector<Exchange::PeerView> Exchange::peers() const {
+  std::vector<PeerView> out;
+  for (const auto& [id, peer] : state_->peers) {
+    out.push_back({.id = id,
+                   .route = route_name(peer),
+                   .address = peer.address,
+                   .opened = peer.opened,
+                   .frames = peer.frames,
+                   .names = peer.names});
+  }
+  return out;
+}
+
+int Exchange::used_weight(std::string_view address) const {
+  return state_->limits.usage(address, "", state_->now).weight;
+}
+
+void Exchange::set_witness(Witness* witness) { state_->witness = witness; }
 const Core& Exchange::core() const { return state_->core; }
 const ExchangeStats& Exchange::stats() const { return state_->stats; }
 std::size_t Exchange::peer_count() const { return state_->peers.size(); }

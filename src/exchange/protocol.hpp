@@ -44,6 +44,7 @@ struct Out {
   std::string text{};  ///< of text and ping
   int close_code = 0;  ///< of close
   std::string reason{};
+  std::string stream{};  ///< of a text that is a stream's data: its name (a listen key); else empty
 };
 
 struct ExchangeOptions {
@@ -100,6 +101,14 @@ class Exchange {
   VenueTime next_deadline() const;
   std::vector<Out> drain();
 
+  /// Is told of every event of the core as it is published, in their order; must outlive its being set.
+  class Witness {
+   public:
+    virtual ~Witness() = default;
+    virtual void saw(const CoreEvent& event) = 0;
+  };
+  void set_witness(Witness* witness);
+
   // What a test or a fault plan does to the exchange from outside.
 
   /// Runs an operation on the core and publishes what it causes: `operate(core, events)`.
@@ -114,10 +123,32 @@ class Exchange {
   void set_delivery(PeerId peer, Delivery delivery);
   /// Cuts a connection with this close code.
   void cut(PeerId peer, int close_code, std::string_view reason);
+  /// Sends the event that the connection will be closed; closes nothing.
+  void announce_shutdown(PeerId peer, VenueTime now);
+  /// Ends every listen key. `silent` is the nasty way: followers get no listenKeyExpired, and no data either.
+  enum class ExpiryNotice : std::uint8_t { told, silent };
+  void expire_listen_keys(ExpiryNotice notice, VenueTime now);
+  /// The clock that clients see reads `step` more than ours: event times, the server's time in answers, and
+  /// the check of a request's timestamp. Transaction times and all timers stay.
+  void set_clock_step(base::Duration step);
+  /// REST depth comes from replicas this far behind or up to twice as far: `probes` serves requests below 100
+  /// levels, `snapshots` the others. 0: no lag. A lag that begins grows from 0.
+  void set_replica_lag(base::Duration probes, base::Duration snapshots, VenueTime now);
 
   const Core& core() const;
   const ExchangeStats& stats() const;
   std::size_t peer_count() const;
+  struct PeerView {
+    PeerId id = 0;
+    std::string_view route;  ///< "legacy", "public", "market", "private" or "order_api"
+    std::string address;
+    VenueTime opened{};
+    std::uint64_t frames = 0;  ///< texts sent to it
+    std::vector<std::string> names;
+  };
+  std::vector<PeerView> peers() const;
+  /// Weight that an address has used in this minute.
+  int used_weight(std::string_view address) const;
 
  private:
   Core& core_for_change();

@@ -128,12 +128,17 @@ HttpAnswer Exchange::State::rest(const HttpRequest& request) {
     if (auto refusal = take_orders(account, cost)) return *refusal;
     orders_counted = cost.orders_10s > 0;
 
+    if (endpoint->handler == &Api::depth) {
+      if (auto past = replica_depth(params)) return {.body = std::move(*past)};
+    }
     std::optional<std::string> ended_key;
     if (endpoint->handler == &Api::listen_key_stop) ended_key = keys.extend(account, now);
     Reply reply =
         (api.*endpoint->handler)({.params = params, .account = account, .now = now, .events = events});
     after_request();
     if (ended_key && reply.ok()) close_followers(*ended_key);
+    if (clock_step != base::Duration{} && endpoint->security == Security::none)
+      reply.body = shown(reply.body);
     return reply;
   };
 

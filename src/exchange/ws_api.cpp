@@ -168,8 +168,10 @@ void Exchange::State::ws_api_text(PeerId id, Peer& peer, std::string_view payloa
     if (auto refusal = identify(found->security)) return *refusal;
     if (auto refusal = take_orders(account, cost)) return *refusal;
     if (found->handler == &Api::listen_key_stop) ended_key = keys.extend(account, now);
-    return (api.*
-            found->handler)({.params = fields->params, .account = account, .now = now, .events = events});
+    Reply reply =
+        (api.*found->handler)({.params = fields->params, .account = account, .now = now, .events = events});
+    if (clock_step != base::Duration{} && found->security == Security::none) reply.body = shown(reply.body);
+    return reply;
   };
 
   const Reply reply = answer();
