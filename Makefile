@@ -14,7 +14,7 @@ setup: ## install what is missing (Debian packages; sudo only when not root)
 	@scripts/setup.sh
 
 build: setup ## build the program: build/release/phoenix
-	@scripts/build.sh release phoenix check_arrows
+	@scripts/build.sh release phoenix phoenix-ws-echo check_arrows
 
 demo: build ## a local exchange and a maker on it: until Ctrl-C on a terminal, otherwise for 60 s
 	@if [ -t 0 ] && [ -t 1 ]; then exec build/release/phoenix demo; else exec build/release/phoenix demo --for 60s; fi
@@ -31,8 +31,10 @@ check: ## sanitizers, fuzzers, second compiler, format, tidy, arrows (LEGS="form
 bench: setup ## run the benchmarks and print the medians and the ratio to the plain way (ONLY=regex)
 	@scripts/bench.sh "$(ONLY)"
 
-soak: ## long runs: every fuzz target for 5 minutes, clang-tidy on every file
+soak: ## long runs: 1,000 seeds of simulation (RUNS=), every fuzz target for 5 minutes, clang-tidy on every file
 	@scripts/setup.sh
+	@scripts/build.sh release phoenix
+	@build/release/phoenix simulate --seed $${SEED:-1} --hours $${HOURS:-1} --runs $${RUNS:-1000} --jobs $(JOBS)
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-300} TIDY=all scripts/check.sh fuzz tidy
 
 format: ## lay the sources out as clang-format wants them

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/time.hpp"
+#include "ops/guard_rules.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -36,6 +37,9 @@ struct ExchangeArguments {
   std::string api_secret = "local-secret";
   std::filesystem::path data_dir = "phoenix-exchange";  ///< for the certificates
   std::vector<std::filesystem::path> market;  ///< recordings that drive their symbols instead of agents
+  std::optional<std::filesystem::path> faults;
+  std::optional<std::uint16_t> control_port;  ///< empty: no control endpoint; 0: any free port
+  std::uint32_t stream_cuts = 2;
   std::optional<base::Duration> run_for;
 };
 int exchange(const ExchangeArguments& arguments);
@@ -45,6 +49,44 @@ struct ReplayArguments {
   Format format = Format::text;
 };
 int replay(const ReplayArguments& arguments);
+
+struct SimulateArguments {
+  std::optional<std::uint64_t> seed;  ///< empty: from the clock, and printed
+  double hours = 0.5;                 ///< of virtual time, each run
+  std::string faults = "all";         ///< all, none, or names of fault kinds with commas between
+  int runs = 1;                       ///< with seeds from `seed` upwards
+  int jobs = 1;                       ///< runs at a time
+  Format format = Format::text;
+};
+int simulate(const SimulateArguments& arguments);
+
+struct GuardArguments {
+  std::filesystem::path config;
+  ops::GuardRestart restart = ops::GuardRestart::no;
+  std::optional<base::Duration> interval;  ///< between looks; empty: 200 ms
+  std::optional<base::Duration> run_for;   ///< empty: until a signal
+};
+int guard(const GuardArguments& arguments);
+
+enum class WhoseOrders : bool { ours, all };
+enum class Consent : bool { ask, given };
+struct EmergencyArguments {
+  std::filesystem::path config;
+  WhoseOrders whose = WhoseOrders::ours;
+  Consent consent = Consent::ask;
+};
+/// Sets the kill latch, then cancels. 0 only when the venue confirmed that nothing is left.
+int emergency_cancel_all(const EmergencyArguments& arguments);
+/// Takes the kill latch away.
+int emergency_re_arm(const EmergencyArguments& arguments);
+
+struct DoctorArguments {
+  std::optional<std::filesystem::path> config;  ///< names the data directory; else `directory` is it
+  std::filesystem::path directory;
+  base::Duration last = base::hours{1};
+  Format format = Format::text;
+};
+int doctor(const DoctorArguments& arguments);
 
 struct ConfigCheckArguments {
   std::filesystem::path config;

@@ -181,6 +181,21 @@ void read_global(ConfigSection& g, Config& config) {
   }
   if (const auto v = g.integer("recv_window_ms", 100, 2000)) e.recv_window = base::milliseconds{*v};
   if (const auto v = g.choice("depth_speed_ms", {"100", "250", "500"})) e.depth_speed_ms = std::stoi(*v);
+  if (const auto v = g.integer("lines", 1, 2)) e.lines = static_cast<int>(*v);
+  if (const auto v = g.integer("stall_after_ms", 500, 10'000)) e.stall_after = base::milliseconds{*v};
+  if (const auto v = g.integer("lag_max_ms", 100, 10'000)) e.lag_max = base::milliseconds{*v};
+  if (const auto v = g.integer("rules_check_s", 10, 3'600)) e.rules_check_interval = base::seconds{*v};
+  if (const auto v = g.integer("connection_age_max_min", 2, 1'430)) e.connection_age_max = base::minutes{*v};
+  if (const auto v = g.integer("bandwidth_budget_kib_per_s", 0, 10'000'000))
+    e.bandwidth_bytes_per_s = static_cast<std::uint64_t>(*v) * 1024;
+  if (const auto v = g.flag("dead_man_switch"))
+    e.dead_man_switch = *v ? engine::Switch::on : engine::Switch::off;
+  if (const auto v = g.integer("countdown_s", 5, 120)) e.countdown.countdown_min = base::seconds{*v};
+  if (const auto v = g.integer("countdown_max_s", 5, 600)) e.countdown.countdown_max = base::seconds{*v};
+  if (e.countdown.countdown_max < e.countdown.countdown_min) {
+    g.error("countdown_max_s",
+            fmt::format("must be at least countdown_s = {}", e.countdown.countdown_min / base::seconds{1}));
+  }
   if (const auto v = g.text("ca_file")) config.ca_file = *v;
   if (const auto v = g.flag("deflate")) config.deflate = *v ? Switch::on : Switch::off;
   if (const auto v = g.flag("busy_poll")) config.busy_poll = *v ? Switch::on : Switch::off;

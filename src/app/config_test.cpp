@@ -84,7 +84,7 @@ TEST(Config, risk_limits_have_no_default) {
   EXPECT_EQ(parse_config(replaced(good, "    net_max: 0.26\n", "")).errors.size(), 1U);
 }
 
-TEST(Config, keys_in_the_file_are_refused) {
+TEST(Config, d18_keys_in_the_file_are_refused) {
   const auto error = only_error(replaced(good, "  venue: testnet\n", "  venue: testnet\n  api_key: abc\n"));
   EXPECT_EQ(error.substr(0, 53), "3: global.api_key: keys do not belong in a configurat");
   EXPECT_EQ(error.find("abc"), std::string::npos) << "a secret is never repeated";
@@ -118,13 +118,13 @@ TEST(Config, a_key_given_twice_and_text_that_is_no_yaml_are_errors) {
   EXPECT_FALSE(parse_config("global: {}\nsymbols: 3\n").config.has_value());
 }
 
-TEST(Config, a_test_venue_with_a_live_host_is_refused) {
+TEST(Config, d01_a_test_venue_with_a_live_host_is_refused) {
   const auto error =
       only_error(replaced(good, "venue: testnet", "venue: testnet\n  rest_url: https://fapi.binance.com"));
   EXPECT_NE(error.find("is not a test host"), std::string::npos) << error;
 }
 
-TEST(Config, placeholders_are_refused) {
+TEST(Config, d19_placeholders_are_refused) {
   EXPECT_NE(only_error(replaced(good, "symbol: ETHUSDC", "symbol: ${SYMBOL}"))
                 .find("placeholders are not expanded"),
             std::string::npos);

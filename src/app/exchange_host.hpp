@@ -1,20 +1,26 @@
 #pragma once
 
+#include "app/exchange_control.hpp"
+#include "exchange/faults.hpp"
 #include "exchange/protocol.hpp"
 #include "io/clock.hpp"
 #include "io/server.hpp"
 
+#include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace phoenix::app {
 
-/// Carries bytes between real sockets and the local exchange. Everything runs on the server's thread; the
-/// exchange's clock is our own, so a client measures an offset near zero.
+/// Carries bytes between real sockets and the local exchange, and applies faults to them. Everything runs on
+/// the server's thread; the exchange's clock is our own, so a client measures an offset near zero.
 class ExchangeHost final : public io::ServerHandler {
  public:
   /// Feeds a market into the exchange from outside; called on the server's thread.
@@ -25,15 +31,20 @@ class ExchangeHost final : public io::ServerHandler {
     virtual std::optional<base::VenueTime> next_time() const = 0;
   };
 
-  /// Binds the ports; throws std::runtime_error with one line when it cannot.
+  /// Binds the ports; throws std::runtime_error with one line when it cannot. The plan's times count from
+  /// now; it passes networked_trouble.
   ExchangeHost(const io::RealClock& clock, exchange::ExchangeOptions options, io::ServerOptions server,
-               std::unique_ptr<Market> market = nullptr);
+               std::unique_ptr<Market> market = nullptr, exchange::FaultPlan faults = {});
   ~ExchangeHost() override;
+
+  /// Opens the control endpoint as well; before `start`. Throws as the constructor does.
+  void open_control(std::uint16_t port);
 
   void start();
   void stop();
   std::uint16_t plain_port() const { return server_->plain_port(); }
   std::uint16_t tls_port() const { return server_->tls_port(); }
+  std::optional<std::uint16_t> control_port() const;
   /// After `stop` only: the truth.
   const exchange::Exchange& exchange() const { return exchange_; }
 
@@ -48,14 +59,35 @@ class ExchangeHost final : public io::ServerHandler {
   void on_timer(base::LocalTime now) override;
 
  private:
-  void send_out();
-  void send(const exchange::Out& out);
+  /// A REST request whose execution a fault put off.
+  struct Late {
+    io::CallId call;
+    exchange::HttpRequest request;
+    exchange::RestVerdict verdict;
+  };
 
+  /// Brings everything that is under way to where it belongs.
+  void settle(base::LocalTime now);
+  void carry_out(exchange::FaultAction& action, base::LocalTime now);
+  void send(const exchange::Out& out);
+  void execute(Late late, base::LocalTime now);
+  void run_late(base::LocalTime now);
+  void remember(std::string_view address);
+
+  const io::RealClock& clock_;
   exchange::Exchange exchange_;
+  exchange::Faults faults_;
+  exchange::FaultActions actions_;
   std::unique_ptr<Market> market_;
   std::map<io::PeerId, std::vector<exchange::Out>>
       opening_;  ///< upgrades not answered yet, and what waits for them
+  std::multimap<base::LocalTime, Late> late_requests_;
+  std::multimap<base::LocalTime, std::pair<io::CallId, io::HttpReply>> late_answers_;
+  std::deque<std::pair<base::LocalTime, io::CallId>> silent_;  ///< never answered, and when they are dropped
+  std::map<std::string, Opened, std::less<>> opened_;
+  std::set<std::string> addresses_;
   std::unique_ptr<io::Server> server_;
+  std::unique_ptr<ExchangeControl> control_;
 };
 
 }  // namespace phoenix::app

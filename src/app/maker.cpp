@@ -1,11 +1,12 @@
 #include "app/maker.hpp"
 
+#include "app/time_text.hpp"
 #include "engine/log_replay.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace phoenix::app {
-namespace {
 
 io::Endpoint endpoint(const venue::binance::HostAddress& address, const std::string& ca_file) {
   io::Endpoint e;
@@ -15,6 +16,30 @@ io::Endpoint endpoint(const venue::binance::HostAddress& address, const std::str
                                                                                 : io::Security::plain;
   e.ca_file = ca_file;
   return e;
+}
+
+std::filesystem::path account_lock_path(const Config& config, const Credentials& credentials) {
+  const auto& rest = config.hosts.rest;
+  return io::account_lock_path(io::account_lock_directory(), fmt::format("{}:{}", rest.host, rest.port),
+                               credentials.api_key);
+}
+
+void refuse_when_latched(const Config& config, const std::filesystem::path& config_file) {
+  const auto record = io::LatchFile{config.data_dir}.read();
+  if (!record) return;
+  throw StartError(fmt::format(
+      "the kill latch is set since {}: {}; when that is dealt with: phoenix emergency re-arm -c {}",
+      utc_text(record->at), record->reason, config_file.string()));
+}
+
+namespace {
+
+io::AccountLock lock_account(const Config& config, const Credentials& credentials) {
+  try {
+    return io::AccountLock{account_lock_path(config, credentials)};
+  } catch (const io::FileError& fault) {
+    throw StartError(fault.what());
+  }
 }
 
 io::DirectoryLock lock_directory(const std::filesystem::path& directory) {
@@ -45,7 +70,12 @@ std::unique_ptr<engine::Engine> make_engine(const Config& config, const Credenti
 
 Maker::Maker(const io::RealClock& clock, Config config, const std::string& config_text,
              const Credentials& credentials, io::LiveHost::Logger log)
-    : config_(std::move(config)), lock_(lock_directory(config_.data_dir)) {
+    : config_(std::move(config)),
+      lock_(lock_directory(config_.data_dir)),
+      account_lock_(lock_account(config_, credentials)),
+      latch_(config_.data_dir),
+      latch_watcher_(latch_.path()),
+      clock_(clock) {
   try {
     if (!config_.ca_file.empty()) static_cast<void>(io::read_file(config_.ca_file));
     run_epoch_ = io::RunEpoch::take(config_.data_dir);
@@ -63,6 +93,9 @@ Maker::Maker(const io::RealClock& clock, Config config, const std::string& confi
       host.input_log = input_log_;
       host.input_log_start = engine::log_start_text({run_epoch_, config_text});
     }
+    incidents_ = std::make_unique<io::IncidentLog>(config_.data_dir);
+    progress_ = std::make_unique<io::ProgressFile>(io::ProgressFile::path_in(config_.data_dir));
+    watch_over(host, log);
     if (config_.metrics_port) {
       ops_host_ = std::make_unique<OpsHost>(clock, config_.metrics_address, *config_.metrics_port,
                                             [this] { return host_->status(); });
@@ -75,14 +108,59 @@ Maker::Maker(const io::RealClock& clock, Config config, const std::string& confi
   }
 }
 
+/// All of it happens on the engine's thread.
+void Maker::watch_over(io::LiveHostOptions& host, const io::LiveHost::Logger& log) {
+  host.on_incident = [this](const ops::Incident& incident) { incidents_->append(incident); };
+  host.set_latch = [this, log](std::string_view reason) {
+    try {
+      latch_.set(reason, clock_.now());
+    } catch (const io::FileError& fault) {
+      // The engine stays latched as long as it runs; only the next start would not know.
+      log(engine::Severity::error, fault.what());
+    }
+  };
+  host.latch = [this] {
+    if (latch_watcher_.poll()) {
+      const auto record = latch_.read();
+      latch_reason_ = record ? std::optional{record->reason} : std::nullopt;
+    }
+    return latch_reason_;
+  };
+  host.on_alive = [this](base::LocalTime now, std::uint64_t steps) {
+    steps_.store(steps, std::memory_order_relaxed);
+    tell_progress(
+        now, stopping_.load(std::memory_order_relaxed) ? ops::RunPhase::stopping : ops::RunPhase::running);
+  };
+}
+
+void Maker::tell_progress(base::LocalTime now, ops::RunPhase phase) {
+  std::uint32_t orders_live = 0;
+  for (const auto& symbol : host_->status().symbols) orders_live += symbol.orders_live;
+  progress_->write({.pid = static_cast<std::uint32_t>(::getpid()),
+                    .run_epoch = run_epoch_,
+                    .steps = steps(),
+                    .local_ns = base::ns_of(now),
+                    .phase = phase,
+                    .orders_live = orders_live});
+}
+
 void Maker::start() {
+  tell_progress(clock_.now(), ops::RunPhase::starting);
   host_->start();
   if (ops_host_) ops_host_->start();
 }
 
+void Maker::request_stop() {
+  stopping_.store(true, std::memory_order_relaxed);
+  host_->request_stop();
+}
+
 void Maker::stop() {
   ops_host_.reset();
+  const bool finished = host_->wait_finished(base::Duration{0}).has_value();
   host_->stop();
+  // Only an end of its own will is one: whoever watches tells it from a death by this.
+  if (finished) tell_progress(clock_.now(), ops::RunPhase::finished);
 }
 
 }  // namespace phoenix::app

@@ -1,6 +1,7 @@
 #include "app/status_view.hpp"
 
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -51,14 +52,15 @@ StatusView::Rates StatusView::rates(const ops::Status& status) {
 std::string StatusView::table(const ops::Status& status) {
   std::string text;
   const auto out = std::back_inserter(text);
-  fmt::format_to(out, "{:<10} {:<8} {:>12} {:>12} {:>12} {:>7} {:>12} {:>11} {:>11} {:>6} {:>8}\n", "symbol",
-                 "state", "mid", "own bid", "own ask", "orders", "position", "realised", "unrealised",
-                 "fills", "age");
+  fmt::format_to(out, "{:<10} {:<8} {:>12} {:>12} {:>12} {:>7} {:>12} {:>11} {:>11} {:>6} {:>8} {:<8}\n",
+                 "symbol", "state", "mid", "own bid", "own ask", "orders", "position", "realised",
+                 "unrealised", "fills", "age", "price");
   for (const auto& s : status.symbols) {
-    fmt::format_to(out, "{:<10} {:<8} {:>12} {:>12} {:>12} {:>7} {:>12} {:>11} {:>11} {:>6} {:>8}",
+    fmt::format_to(out, "{:<10} {:<8} {:>12} {:>12} {:>12} {:>7} {:>12} {:>11} {:>11} {:>6} {:>8} {:<8}",
                    s.name.view(), ops::name(s.state), price_text(s.mid), price_text(s.own_bid),
                    price_text(s.own_ask), s.orders_live, s.position.text(), money_text(s.realized_pnl),
-                   money_text(s.unrealized_pnl), s.fills, age_text(status, s.last_depth_time));
+                   money_text(s.unrealized_pnl), s.fills, age_text(status, s.last_depth_time),
+                   s.verdict.view());
     if (!s.reason.empty()) fmt::format_to(out, "  {}", s.reason.view());
     text += '\n';
   }
@@ -68,12 +70,15 @@ std::string StatusView::table(const ops::Status& status) {
   fmt::format_to(out, "; weight {}/{}, orders {}/{} in 10 s, {}/{} in 1 min\n", status.weight_used,
                  status.weight_limit, status.orders_10s_used, status.orders_10s_limit, status.orders_1m_used,
                  status.orders_1m_limit);
+  std::string_view separator;
   for (const auto& c : status.connections) {
-    fmt::format_to(out, "{}{} {}", &c == status.connections.begin() ? "" : ", ", c.name.view(),
-                   c.state.view());
-    if (c.reconnects > 0) fmt::format_to(out, " ({} reconnects)", c.reconnects);
+    if (!c.wanted && c.state.view() == "idle") continue;
+    fmt::format_to(out, "{}{} {}", std::exchange(separator, ", "), c.name.view(), c.state.view());
+    if (c.reconnects > 0) fmt::format_to(out, " ({} lost)", c.reconnects);
   }
   text += '\n';
+  if (status.latched) text += "KILL LATCH SET: nothing is quoted until it is re-armed\n";
+  if (status.bandwidth_step > 0) fmt::format_to(out, "bandwidth step {}\n", status.bandwidth_step);
   return text;
 }
 

@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 #include "engine/input.hpp"
 #include "model/ids.hpp"
+#include "ops/incident.hpp"
 
 #include <cstdint>
 #include <string>
@@ -44,6 +45,18 @@ struct Note {
   Severity severity = Severity::info;
   TextRef text;
 };
+/// For the incident log.
+struct RecordIncident {
+  ops::IncidentKind kind = ops::IncidentKind::started;
+  base::ShortText<32> subject;
+  base::ShortText<64> what;
+  base::Duration cost{};
+  TextRef evidence;
+};
+/// Set the kill latch durably, before anything that follows.
+struct SetLatch {
+  TextRef reason;
+};
 /// The engine is done: nothing of it is left to do. exit_code 0: no order of ours rests on the venue; 1: some
 /// may; 2: it could not start, and `reason` says why.
 struct Finished {
@@ -51,7 +64,8 @@ struct Finished {
   TextRef reason;
 };
 
-using Action = std::variant<OpenConnection, SendText, CloseConnection, CallRest, Note, Finished>;
+using Action = std::variant<OpenConnection, SendText, CloseConnection, CallRest, Note, RecordIncident,
+                            SetLatch, Finished>;
 
 /// What the shell must do after a step, in order. Owned and drained by the caller; its memory is reused, so
 /// that in steady state a step allocates nothing.

@@ -1,11 +1,13 @@
 // The engine's sessions, and what arrives on them.
 
 #include "base/assert.hpp"
+#include "base/canary.hpp"
 #include "engine/engine.hpp"
 #include "venue/binance/routes.hpp"
 
 #include <algorithm>
 #include <type_traits>
+#include <utility>
 
 namespace phoenix::engine {
 
@@ -23,172 +25,385 @@ std::string stream_of(model::Product product, std::string_view symbol, const vb:
 
 }  // namespace
 
-void Engine::make_sessions() {
-  feed::SessionOptions public_options;
-  public_options.name = "public";
-  feed::SessionOptions market_options;
-  market_options.name = "market";
-  for (const auto& s : options_.symbols) {
-    public_options.streams.push_back(stream_of(
-        options_.product, s.name, {.kind = vb::StreamKind::depth, .speed_ms = options_.depth_speed_ms}));
-    public_options.streams.push_back(
-        stream_of(options_.product, s.name, {.kind = vb::StreamKind::book_ticker}));
-    market_options.streams.push_back(
-        stream_of(options_.product, s.name, {.kind = vb::StreamKind::mark_price, .speed_ms = 1000}));
-  }
-  feed::SessionOptions private_options;
-  private_options.name = "private";
-  feed::SessionOptions order_options;
-  order_options.name = "order_api";
-  public_options.silence_max = market_options.silence_max = options_.silence_max;
-  public_options.first_data_timeout = market_options.first_data_timeout = options_.first_data_timeout;
+namespace {
 
-  std::uint64_t seed = options_.seed;
-  const auto make = [&](ConnectionId id, feed::SessionOptions o) {
-    sessions_[static_cast<std::size_t>(id)] = std::make_unique<feed::Session>(std::move(o), ++seed);
+constexpr Channel stream_channels[] = {Channel::public_data, Channel::market_data, Channel::user_data};
+
+/// Positions of the user stream are transaction times: an event may follow the answer by this much at most.
+constexpr base::Duration user_event_grace = base::seconds{2};
+/// A stream that speaks every second and has not for this long is dead.
+constexpr base::Duration mark_silence_max = base::seconds{3};
+
+}  // namespace
+
+void Engine::make_lines() {
+  lines_.reserve(std::size(stream_channels));
+  for (const Channel channel : stream_channels) {
+    lines_.emplace_back(feed::LinesOptions{.lines = options_.lines, .age_max = options_.connection_age_max},
+                        options_.seed * channels_count + static_cast<std::uint64_t>(channel));
+  }
+  for (std::size_t i = 0; i < connections_count; ++i) {
+    const auto id = static_cast<ConnectionId>(i);
+    feed::SessionOptions o;
+    o.name = name(id);
+    o.streams = streams_for(id);
+    o.remedy = remedy();
+    sessions_[i] =
+        std::make_unique<feed::Session>(std::move(o), connect_budget_, options_.seed * connections_count + i);
+  }
+}
+
+/// With another line that delivers a new connection costs nothing.
+feed::Remedy Engine::remedy() const {
+  return lines_.front().lines() > 1 ? feed::Remedy::reconnect : feed::Remedy::resubscribe_first;
+}
+
+/// What a connection that is opened now has to carry.
+std::vector<feed::StreamOptions> Engine::streams_for(ConnectionId id) {
+  std::vector<feed::StreamOptions> streams;
+  Line& line = lines_of_[engine::index_of(id)];
+  line.streams.clear();
+  line.indexes.assign(desks_.size() * 2, -1);
+  const auto add = [&](Role role, model::SymbolId symbol, std::string stream,
+                       feed::StreamWatchOptions watch) {
+    if (role != Role::user) line.indexes[index_of(role, symbol)] = static_cast<std::int16_t>(streams.size());
+    line.streams.push_back({role, symbol});
+    streams.push_back({.name = std::move(stream), .watch = watch});
   };
-  make(ConnectionId::public_stream, std::move(public_options));
-  make(ConnectionId::market_stream, std::move(market_options));
-  make(ConnectionId::private_stream, std::move(private_options));
-  make(ConnectionId::order_api, std::move(order_options));
+  for (const auto& d : desks_) {
+    if (d.traffic == Desk::Traffic::shed) continue;
+    const std::string_view symbol = d.options.name;
+    if (channel_of(id) == Channel::public_data) {
+      const vb::StreamSpec depth{.kind = vb::StreamKind::depth, .speed_ms = depth_speed_ms_};
+      add(Role::depth, d.symbol, stream_of(options_.product, symbol, depth),
+          {.interval = base::milliseconds{depth_speed_ms_}});
+      add(Role::ticker, d.symbol, stream_of(options_.product, symbol, {.kind = vb::StreamKind::book_ticker}),
+          {});
+    } else if (channel_of(id) == Channel::market_data) {
+      add(Role::mark, d.symbol,
+          stream_of(options_.product, symbol, {.kind = vb::StreamKind::mark_price, .speed_ms = 1000}),
+          {.interval = base::seconds{1}, .silence_max = mark_silence_max});
+      add(Role::trades, d.symbol, stream_of(options_.product, symbol, {.kind = vb::StreamKind::agg_trade}),
+          {.interval = base::milliseconds{100}});
+    }
+  }
+  if (channel_of(id) == Channel::user_data)
+    add(Role::user, model::SymbolId{}, "", {.twin_grace = user_event_grace});
+  return streams;
+}
+
+int Engine::up_count(Channel channel) const {
+  int count = 0;
+  for (std::size_t slot = 0; slot < slots_count; ++slot) count += is_up(connection_of(channel, slot)) ? 1 : 0;
+  return count;
+}
+
+/// Carries out which slots a channel wants.
+void Engine::perform_lines(Channel channel) {
+  const auto actions = std::exchange(lines_actions_, {});
+  for (const auto& action : actions) {
+    const ConnectionId id = connection_of(channel, action.slot);
+    note(Severity::info, "line connection={} {} why=\"{}\"", name(id),
+         action.command == feed::Lines::Command::start ? "start" : "stop", action.why);
+    if (action.command == feed::Lines::Command::start) {
+      lines_of_[engine::index_of(id)].wanted = true;
+      session(id).set_streams(streams_for(id));
+      session(id).set_remedy(remedy());
+      session(id).start(now_, session_actions_);
+    } else {
+      lines_of_[engine::index_of(id)].wanted = false;
+      session(id).stop(now_, session_actions_);
+    }
+    perform(id);
+  }
 }
 
 /// Carries out what a session asked for.
 void Engine::perform(ConnectionId id) {
-  for (const auto& action : session_actions_) {
+  if (session_actions_.empty()) return;
+  auto actions = std::exchange(session_actions_, {});
+  for (const auto& action : actions) {
     switch (action.command) {
       case feed::Session::Command::open: {
         OpenConnection open{.connection = id, .host = Host::stream, .target = {}};
-        switch (id) {
-          case ConnectionId::public_stream:
+        switch (channel_of(id)) {
+          case Channel::public_data:
             open.target = out_->keep(vb::combined_target(options_.product, vb::Route::public_data, {}));
             break;
-          case ConnectionId::market_stream:
+          case Channel::market_data:
             open.target = out_->keep(vb::combined_target(options_.product, vb::Route::market_data, {}));
             break;
-          case ConnectionId::private_stream:
+          case Channel::user_data:
             if (listen_key_.empty()) {  // expired; the next attempt will find a new one
-              session(id).closed(now_, session_actions_);
+              session(id).closed(now_);
               ask(vb::RequestKind::listen_key_start);
               continue;
             }
             open.target = out_->keep(vb::user_target(listen_key_));
             break;
-          case ConnectionId::order_api:
+          case Channel::order_api: {
+            const auto cost = vb::cost(options_.product, vb::RequestKind::order_api_connect);
+            if (budget_.blocked_until(cost, venue::Priority::vital, budget_now())) {
+              session(id).closed(now_);  // tried again after its backoff; orders go by REST meanwhile
+              continue;
+            }
             open.host = Host::order_api;
             open.target = out_->keep(options_.order_api_target);
-            budget_.spend(vb::cost(options_.product, vb::RequestKind::order_api_connect), venue_now());
+            budget_.spend(cost, budget_now());
             break;
+          }
         }
+        ++lines_of_[engine::index_of(id)].opens;
         out_->push(open);
         break;
       }
       case feed::Session::Command::close:
-        if (phase_ == Phase::finished) {
-          out_->push(CloseConnection{id});
-          break;
-        }
-        note(Severity::warning, "closing connection={} why=\"{}\"", name(id), action.why);
         out_->push(CloseConnection{id});
+        if (phase_ == Phase::finished) break;
+        note(Severity::warning, "closing connection={} why=\"{}\"", name(id), action.why);
+        record(ops::IncidentKind::connection_closed, name(id), action.why, {}, "reason=\"{}\"", action.why);
         // Whatever comes on it from here on proves nothing.
-        lost_stream(id, action.why);
+        line_down(id, action.why);
         break;
-      case feed::Session::Command::subscribe: {
-        const auto& names = session(id).options().streams;
-        out_->push(SendText{id, out_->keep(vb::subscribe_text(
-                                    control_id_++, std::span{names}.subspan(action.first, action.count)))});
+      case feed::Session::Command::subscribe:
+      case feed::Session::Command::unsubscribe: {
+        const auto names = session(id).names().subspan(action.first, action.count);
+        out_->push(SendText{id, out_->keep(action.command == feed::Session::Command::subscribe
+                                               ? vb::subscribe_text(control_id_++, names)
+                                               : vb::unsubscribe_text(control_id_++, names))});
         break;
       }
+      case feed::Session::Command::list:
+        out_->push(SendText{id, out_->keep(vb::list_subscriptions_text(control_id_++))});
+        break;
+      case feed::Session::Command::stalled:
+        record_stall(id, action.first, *action.evidence);
+        break;
     }
   }
-  session_actions_.clear();
+  if (session_actions_.empty()) {  // its memory is used again
+    actions.clear();
+    session_actions_ = std::move(actions);
+  }
 }
 
 void Engine::handle(const ConnectionOpened& in) {
-  auto& status = connection_status_[static_cast<std::size_t>(in.connection)];
+  auto& status = connection_status_[engine::index_of(in.connection)];
   status.extensions = base::ShortText<96>{in.extensions.substr(0, 96)};
   note(Severity::info, "connected connection={} extensions=\"{}\"", name(in.connection), in.extensions);
   session(in.connection).opened(now_, session_actions_);
   perform(in.connection);
-  if (!session(in.connection).is_live() || phase_ != Phase::running) return;
-  if (in.connection == ConnectionId::private_stream) {
-    reconcile();
-  } else if (in.connection == ConnectionId::order_api && key_type_ == vb::KeyType::ed25519) {
-    logon_request_ = model::RequestId{next_request_++};
-    budget_.spend(vb::cost(options_.product, vb::RequestKind::session_logon), venue_now());
-    out_->push(SendText{in.connection,
-                        out_->keep(encoder_.ws_session_logon(*logon_request_, venue_now(), buffer_))});
+  using State = feed::Session::State;
+  const auto state = session(in.connection).state();
+  if ((state != State::open && state != State::live) || is_up(in.connection)) return;  // given up meanwhile
+  line_up(in.connection);
+}
+
+void Engine::line_up(ConnectionId id) {
+  Line& line = lines_of_[engine::index_of(id)];
+  line.up_since = now_;
+  record(ops::IncidentKind::connection_opened, name(id), "",
+         line.down_since ? now_ - *line.down_since : base::Duration{}, "extensions=\"{}\"",
+         connection_status_[engine::index_of(id)].extensions.view());
+  line.down_since.reset();
+  switch (channel_of(id)) {
+    case Channel::public_data:
+      for (auto& d : desks_) d.sync.line_up(slot_of(id));
+      break;
+    case Channel::market_data:
+      for (auto& d : desks_) d.trades.line_up(slot_of(id));
+      break;
+    case Channel::user_data:
+      // What happened before it opened came on no line, unless another one was there all the time.
+      if (up_count(Channel::user_data) == 1 && phase_ == Phase::running) reconcile();
+      break;
+    case Channel::order_api:
+      if (phase_ == Phase::running && key_type_ == vb::KeyType::ed25519) {
+        logon_request_ = model::RequestId{next_request_++};
+        budget_.spend(vb::cost(options_.product, vb::RequestKind::session_logon), budget_now());
+        out_->push(
+            SendText{id, out_->keep(encoder_.ws_session_logon(*logon_request_, venue_now(), buffer_))});
+      }
+      break;
   }
 }
 
 void Engine::handle(const ConnectionClosed& in) {
-  note(Severity::warning, "disconnected connection={} code={} why=\"{}\"", name(in.connection), in.close_code,
-       in.reason);
-  session(in.connection).closed(now_, session_actions_);
-  perform(in.connection);
-  lost_stream(in.connection, in.reason);
+  note(Severity::warning, "disconnected connection={} code={} status={} why=\"{}\"", name(in.connection),
+       in.close_code, in.http_status, in.reason);
+  session(in.connection)
+      .closed(
+          now_, feed::close_why(in.http_status),
+          in.retry_after_s ? std::optional<base::Duration>{base::seconds{*in.retry_after_s}} : std::nullopt);
+  // A handshake refused for too many requests is about the address: nothing else is welcome either.
+  constexpr int too_many = 429, banned = 418;
+  if (in.retry_after_s && (in.http_status == too_many || in.http_status == banned))
+    budget_.banned_until(budget_now() + base::seconds{*in.retry_after_s});
+  if (is_up(in.connection) || in.http_status != 0) {
+    record(ops::IncidentKind::connection_lost, name(in.connection), in.reason, {}, "code={} status={}",
+           in.close_code, in.http_status);
+  }
+  line_down(in.connection, in.reason);
+}
+
+/// What a connection no longer proves, and what follows from it in the same step.
+void Engine::line_down(ConnectionId id, std::string_view why) {
+  Line& line = lines_of_[engine::index_of(id)];
+  if (!line.up_since) return;
+  line.up_since.reset();
+  line.down_since = now_;
+  ++line.losses;
+  const Channel channel = channel_of(id);
+  if (channel == Channel::order_api) {
+    lost_order_path(why);
+    consider_all();
+    return;
+  }
+  lines(channel).gone(slot_of(id), now_);
+  if (line.wanted) ++reconnects_;
+  const bool last = up_count(channel) == 0;
+  switch (channel) {
+    case Channel::public_data:
+      for (auto& d : desks_) {
+        if (last) {
+          d.ticker.reset();
+          d.proof.lost(now_);
+        }
+        d.sync.line_down(slot_of(id), now_, sync_actions_);
+        apply_sync(d);
+      }
+      break;
+    case Channel::market_data:
+      for (auto& d : desks_) {
+        if (last) d.mark.reset();
+        d.trades.line_down(slot_of(id));
+      }
+      break;
+    case Channel::user_data:
+      if (last) {
+        user_events_missed();
+      } else if (phase_ == Phase::running) {
+        reconcile();  // in the background: the line that is left may not be as well as it looks
+      }
+      break;
+    case Channel::order_api:
+      break;
+  }
+  consider_all();
+}
+
+/// Also those that are just opening: they open on the key that is gone.
+void Engine::replace_user_lines(std::string_view why) {
+  for (std::size_t slot = 0; slot < slots_count; ++slot) {
+    const auto id = connection_of(Channel::user_data, slot);
+    session(id).replace(why, now_, session_actions_);
+    perform(id);
+  }
+}
+
+/// User events may be missing: nothing is quoted before the venue has stated orders, position and trades.
+void Engine::user_events_missed() {
+  ++user_stream_generation_;
+  if (!user_missed_since_) user_missed_since_ = now_;
+  for (auto& d : desks_) {
+    if (!d.trades_from) d.trades_from = d.last_trade_id + 1;
+  }
+}
+
+void Engine::lost_order_path(std::string_view why) {
+  logged_on_ = false;
+  logon_request_.reset();
+  encoder_.use_session(vb::Encoder::Session::sign_each);
+  if (!orders_in_flight_.empty()) {
+    note(Severity::warning, "order connection lost with requests={} unanswered why=\"{}\"",
+         orders_in_flight_.size(), why);
+  }
+  for (const auto& o : orders_in_flight_)
+    orders_.on_lost(o.id, order::Lost::unknown, now_, events_, requests_);
+  orders_in_flight_.clear();
+}
+
+/// What a line has reached the others of its channel must reach, too.
+void Engine::claim_twins(ConnectionId id, StreamOf stream, std::int64_t position) {
+  const Channel channel = channel_of(id);
+  for (std::size_t slot = 0; slot < slots_count; ++slot) {
+    const ConnectionId other = connection_of(channel, slot);
+    if (other == id || !is_up(other)) continue;
+    std::int16_t index = 0;
+    if (stream.role != Role::user) {
+      index = lines_of_[engine::index_of(other)].indexes[index_of(stream.role, stream.symbol)];
+      if (index < 0) continue;
+    }
+    session(other).claim(static_cast<std::size_t>(index), position, feed::Witness::twin, now_);
+  }
+}
+
+void Engine::record_stall(ConnectionId id, std::size_t stream, const feed::Evidence& given) {
+  feed::Evidence evidence = given;
+  evidence.ping_round_trip = connection_status_[engine::index_of(id)].ping_round_trip;
+  for (std::size_t i = 0; i < session(id).streams_count(); ++i) {
+    const auto state = session(id).stream_state(i);
+    if (i != stream && (state == feed::StreamState::live || state == feed::StreamState::suspect))
+      ++evidence.siblings_alive;
+  }
+  const auto text = evidence.text();
+  const std::string_view stream_name =
+      session(id).names()[stream].empty() ? std::string_view{"user data"} : session(id).names()[stream];
+  note(Severity::warning, "stalled connection={} stream={} {}", name(id), stream_name, text.view());
+  record(ops::IncidentKind::verdict, name(id), "stalled", evidence.silent_for, "stream={} {}", stream_name,
+         text.view());
+  if (channel_of(id) == Channel::user_data) ask(vb::RequestKind::listen_key_start);
+  if (channel_of(id) == Channel::market_data &&
+      lines_of_[engine::index_of(id)].streams[stream].role == Role::mark)
+    ask(vb::RequestKind::exchange_info);  // a halt would show there
 }
 
 void Engine::handle(const PongReceived& in) {
   connection_status_[static_cast<std::size_t>(in.connection)].ping_round_trip = in.round_trip;
 }
 
+/// What the venue did with an order it also tells on the user stream: each line that was up when it was asked
+/// has to bring it. Answers to questions name times long past.
+void Engine::on_order_answer(vb::RequestKind kind, const model::OrderAnswer& answer, LocalTime sent_at) {
+  if (answer.outcome != model::Outcome::accepted || !answer.report) return;
+  if (kind != vb::RequestKind::place && kind != vb::RequestKind::amend && kind != vb::RequestKind::cancel)
+    return;
+  for (std::size_t slot = 0; slot < slots_count; ++slot) {
+    const auto id = connection_of(Channel::user_data, slot);
+    const auto up_since = lines_of_[engine::index_of(id)].up_since;
+    if (!up_since || sent_at < *up_since) continue;
+    session(id).claim(0, base::ms_of(answer.report->update_time), feed::Witness::order_answer, now_);
+  }
+}
+
 /// Frames were dropped on their way to us. Nobody knows of which stream, so each has a hole.
 void Engine::handle(const FramesDropped& in) {
   note(Severity::error, "dropped frames={} because the engine was too slow; all books are built anew",
        in.count);
-  lost_stream(ConnectionId::public_stream, "frames dropped");
-  lost_stream(ConnectionId::private_stream, "frames dropped");
-  if (phase_ == Phase::running && session(ConnectionId::private_stream).is_live()) reconcile();
-}
-
-/// What a stream no longer proves, and what follows from it in the same step.
-void Engine::lost_stream(ConnectionId id, std::string_view why) {
-  switch (id) {
-    case ConnectionId::public_stream:
-      for (auto& d : desks_) {
-        d.ticker.reset();
-        d.sync.on_disconnected(sync_actions_);
-        apply_sync(d);
-      }
-      break;
-    case ConnectionId::market_stream:
-      for (auto& d : desks_) d.mark.reset();
-      break;
-    case ConnectionId::private_stream:
-      ++user_stream_generation_;
-      for (auto& d : desks_) {
-        if (!d.trades_from) d.trades_from = d.last_trade_id + 1;
-      }
-      break;
-    case ConnectionId::order_api: {
-      logged_on_ = false;
-      logon_request_.reset();
-      encoder_.use_session(vb::Encoder::Session::sign_each);
-      if (!orders_in_flight_.empty()) {
-        note(Severity::warning, "order connection lost with requests={} unanswered why=\"{}\"",
-             orders_in_flight_.size(), why);
-      }
-      for (const auto& o : orders_in_flight_)
-        orders_.on_lost(o.id, order::Lost::unknown, now_, events_, requests_);
-      orders_in_flight_.clear();
-      break;
-    }
+  record(ops::IncidentKind::hole, "", "frames dropped", {}, "frames={}", in.count);
+  for (auto& d : desks_) {
+    d.ticker.reset();
+    d.sync.on_disconnected(sync_actions_);
+    apply_sync(d);
   }
-  consider_all();
+  user_events_missed();
+  if (phase_ == Phase::running) {
+    consider_all();
+    if (up_count(Channel::user_data) > 0) reconcile();
+  }
 }
 
 void Engine::handle(const FrameReceived& in) {
   ++frames_;
-  switch (in.connection) {
-    case ConnectionId::public_stream:
-    case ConnectionId::market_stream:
+  switch (channel_of(in.connection)) {
+    case Channel::public_data:
+    case Channel::market_data:
       on_market_frame(in);
       break;
-    case ConnectionId::private_stream:
+    case Channel::user_data:
       on_user_frame(in);
       break;
-    case ConnectionId::order_api:
+    case Channel::order_api:
       on_order_reply(in.payload);
       break;
   }
@@ -204,28 +419,41 @@ void Engine::on_market_frame(const FrameReceived& in) {
     // A depth event that cannot be read is a hole; the chain check sees it at the next event.
     return;
   }
-  if (!std::holds_alternative<vb::ControlReply>(*message)) s.frame(market_decoder_.stream(), in.received);
+  if (!is_up(in.connection)) return;  // being closed: it proves nothing any more
+  // Judged on the raw frame, before anything is filtered.
+  const auto seen = [&](Role role, model::SymbolId symbol, std::int64_t position) {
+    if (base::planted(base::Canary::liveness_after_filter) && (role == Role::depth || role == Role::ticker)) {
+      const Desk& d = desk(symbol);
+      if (d.book.top() && d.book.top()->mid() == d.quoted_mid) return;
+    }
+    s.frame(market_decoder_.stream(), position, now_);
+    claim_twins(in.connection, {role, symbol}, position);
+  };
   std::visit(
       [&](const auto& m) {
         using T = std::decay_t<decltype(m)>;
         if constexpr (std::is_same_v<T, model::DepthDelta>) {
-          on_depth(m, in.received);
+          seen(Role::depth, m.symbol, m.last_id);
+          on_depth(m, slot_of(in.connection), in.received);
         } else if constexpr (std::is_same_v<T, model::BookTicker>) {
-          Desk& d = desk(m.symbol);
-          if (d.ticker && m.update_id <= d.ticker->update_id) return;
-          d.ticker = m;
-          if (in.received >= d.fresh_from) d.fresh = true;
-          consider(d);
+          seen(Role::ticker, m.symbol, m.update_id);
+          on_ticker(m, in.received);
         } else if constexpr (std::is_same_v<T, model::MarkPrice>) {
-          desk(m.symbol).mark = m;
+          seen(Role::mark, m.symbol, base::ms_of(m.event_time));
+          Desk& d = desk(m.symbol);
+          if (!d.mark || m.event_time >= d.mark->event_time) d.mark = m;
+        } else if constexpr (std::is_same_v<T, model::AggTrade>) {
+          seen(Role::trades, m.symbol, m.id);
+          Desk& d = desk(m.symbol);
+          d.trades.on_trade(m, slot_of(in.connection), now_, trade_actions_);
+          apply_trades(d);
         } else if constexpr (std::is_same_v<T, vb::ControlReply>) {
-          if (m.outcome == vb::ControlReply::Outcome::refused) {
-            s.replace("a subscription was refused", session_actions_);
-            note(Severity::error, "subscription refused connection={} code={} message=\"{}\"",
-                 name(in.connection), m.code, m.message);
-          }
+          on_control_reply(in.connection, m);
         } else if constexpr (std::is_same_v<T, vb::ServerShutdown>) {
-          s.replace("the server announced its shutdown", session_actions_);
+          note(Severity::warning, "the server announced its shutdown connection={}", name(in.connection));
+          lines(channel_of(in.connection))
+              .renew_slot(slot_of(in.connection), "the server announced its shutdown", now_, lines_actions_);
+          perform_lines(channel_of(in.connection));
         } else if constexpr (std::is_same_v<T, vb::UnknownEvent>) {
           ++events_unknown_;
         } else {
@@ -233,16 +461,40 @@ void Engine::on_market_frame(const FrameReceived& in) {
         }
       },
       *message);
-  if (!session_actions_.empty()) perform(in.connection);
 }
 
-void Engine::on_depth(const model::DepthDelta& delta, LocalTime received) {
+void Engine::on_control_reply(ConnectionId id, const vb::ControlReply& reply) {
+  if (reply.outcome == vb::ControlReply::Outcome::refused) {
+    note(Severity::error, "subscription refused connection={} code={} message=\"{}\"", name(id), reply.code,
+         reply.message);
+    session(id).replace("a subscription was refused", now_, session_actions_);
+  } else if (const auto names = vb::listed_streams(reply.result)) {
+    session(id).listed(*names, now_);
+  }
+  perform(id);
+}
+
+void Engine::on_depth(const model::DepthDelta& delta, std::size_t slot, LocalTime received) {
   Desk& d = desk(delta.symbol);
   ++d.depth_frames;
   d.last_depth = received;
   if (received >= d.fresh_from) d.fresh = true;
-  d.sync.on_delta(delta, now_, sync_actions_);
+  if (!d.proof.id() || delta.last_id > *d.proof.id()) d.lag.frame(venue_now() - delta.event_time, now_);
+  d.proof.frame(delta.last_id, now_);
+  d.sync.on_delta(delta, slot, now_, sync_actions_);
   apply_sync(d);
+  note_verdict(d);
+  consider(d);
+}
+
+void Engine::on_ticker(const model::BookTicker& ticker, LocalTime received) {
+  Desk& d = desk(ticker.symbol);
+  // The depth stream has to reach what the ticker has seen.
+  if (const auto id = d.proof.id(); id && ticker.update_id > *id)
+    d.proof.claim(ticker.update_id, feed::Witness::sibling, now_);
+  if (d.ticker && ticker.update_id <= d.ticker->update_id) return;
+  d.ticker = ticker;
+  if (received >= d.fresh_from) d.fresh = true;
   consider(d);
 }
 
@@ -260,64 +512,117 @@ void Engine::apply_sync(Desk& d) {
           } else if constexpr (std::is_same_v<T, feed::RequestSnapshot>) {
             ask(vb::RequestKind::depth, a.symbol);
           } else if constexpr (std::is_same_v<T, feed::Broken>) {
+            d.book.clear();
+            d.ticker.reset();
             broken = true;
             ++d.resyncs;
+            if (!d.unsynced_since) d.unsynced_since = now_;
             note(Severity::warning, "book broken symbol={} why={} expected={} was={}",
                  symbols_.name(a.symbol), feed::name(a.reason), a.expected, a.was);
+            record(ops::IncidentKind::resync, symbols_.name(a.symbol), feed::name(a.reason), {},
+                   "expected={} was={}", a.expected, a.was);
+          } else if constexpr (std::is_same_v<T, feed::LineHole>) {
+            ++d.line_holes;
+            record(ops::IncidentKind::hole, symbols_.name(a.symbol), "one line's depth", {},
+                   "line={} expected={} was={}", a.line, a.expected, a.was);
           }
         },
         action);
   }
   sync_actions_.clear();
-  if (broken) {
-    d.book.clear();
-    d.ticker.reset();
-    consider(d);
-  } else if (d.sync.is_synced() && d.book.touch() == book::Touch::crossed) {
+  if (broken) consider(d);
+  if (d.sync.is_synced() && d.unsynced_since) {
+    record(ops::IncidentKind::resynced, symbols_.name(d.symbol), "", now_ - *d.unsynced_since, "id={}",
+           d.sync.last_id().value_or(0));
+    d.unsynced_since.reset();
+  }
+  if (d.sync.is_synced() && d.book.touch() == book::Touch::crossed) {
     d.sync.on_crossed(sync_actions_);
     PHX_ASSERT(!d.sync.is_synced(), "a crossed book is not synced");
     apply_sync(d);
   }
 }
 
+/// Carries out what the merge of a symbol's trades asked for.
+void Engine::apply_trades(Desk& d) {
+  const auto account_for = [&d](std::int64_t id) {
+    d.trades_hash += static_cast<std::uint64_t>(id) * 0x9e3779b97f4a7c15ULL;
+  };
+  for (const auto& action : trade_actions_) {
+    std::visit(
+        [&](const auto& a) {
+          using T = std::decay_t<decltype(a)>;
+          if constexpr (std::is_same_v<T, feed::AcceptTrade>) {
+            ++d.trades_accepted;
+            if (!a.line) ++d.trades_repaired;
+            account_for(a.trade.id);
+          } else if constexpr (std::is_same_v<T, feed::FetchTrades>) {
+            record(ops::IncidentKind::hole, symbols_.name(a.symbol), "trades", {}, "from={} to={}", a.from_id,
+                   a.to_id);
+            ask(vb::RequestKind::agg_trades, a.symbol, Purpose::usual, a.from_id);
+          } else if constexpr (std::is_same_v<T, feed::TradesLost>) {
+            for (auto id = a.from_id; id <= a.to_id; ++id) account_for(id);
+            d.trades_lost += static_cast<std::uint64_t>(a.to_id - a.from_id + 1);
+            note(Severity::error, "trades lost symbol={} from={} to={}", symbols_.name(a.symbol), a.from_id,
+                 a.to_id);
+            record(ops::IncidentKind::hole, symbols_.name(a.symbol), "trades lost", {}, "from={} to={}",
+                   a.from_id, a.to_id);
+          }
+        },
+        action);
+  }
+  trade_actions_.clear();
+}
+
 void Engine::on_user_frame(const FrameReceived& in) {
   const auto event = user_decoder_.decode(in.payload);
   if (!event) {
     ++frames_bad_;
-    note(Severity::error, "bad user event fault={}", vb::name(event.error()));
+    note(Severity::error, "bad user event connection={} fault={}", name(in.connection),
+         vb::name(event.error()));
     // It may have been a fill: fetch the truth.
-    lost_stream(ConnectionId::private_stream, "an unreadable user event");
-    if (phase_ == Phase::running) reconcile();
+    user_events_missed();
+    if (phase_ == Phase::running) {
+      consider_all();
+      reconcile();
+    }
     return;
   }
+  if (!is_up(in.connection)) return;
   last_user_event_ = in.received;
-  session(ConnectionId::private_stream).frame({}, in.received);
+  const auto seen = [&](base::VenueTime time) {
+    session(in.connection).frame({}, base::ms_of(time), now_);
+    claim_twins(in.connection, {}, base::ms_of(time));
+  };
   std::visit(
       [&](const auto& e) {
         using T = std::decay_t<decltype(e)>;
         if constexpr (std::is_same_v<T, model::OrderUpdate>) {
+          seen(e.transaction_time);
           if (e.trade_id > 0)
             desk(e.symbol).last_trade_id = std::max(desk(e.symbol).last_trade_id, e.trade_id);
+          if (e.forced) kill(fmt::format("forced order of the venue on {}", symbols_.name(e.symbol)));
           orders_.on_update(e, now_, events_, requests_);
         } else if constexpr (std::is_same_v<T, model::TradeLite>) {
           orders_.on_trade_lite(e, now_, events_);
         } else if constexpr (std::is_same_v<T, model::ListenKeyExpired>) {
+          note(Severity::warning, "the listen key expired");
           listen_key_.clear();
-          session(ConnectionId::private_stream).replace("the listen key expired", session_actions_);
-          perform(ConnectionId::private_stream);
+          replace_user_lines("the listen key expired");
           ask(vb::RequestKind::listen_key_start);
         } else if constexpr (std::is_same_v<T, vb::UserStreamShutdown>) {
-          session(ConnectionId::private_stream)
-              .replace("the server announced its shutdown", session_actions_);
-          perform(ConnectionId::private_stream);
+          lines(Channel::user_data)
+              .renew_slot(slot_of(in.connection), "the server announced its shutdown", now_, lines_actions_);
+          perform_lines(Channel::user_data);
         } else if constexpr (std::is_same_v<T, vb::OtherUserEvent>) {
           ++events_unknown_;
         } else if constexpr (std::is_same_v<T, model::MarginCall>) {
           note(Severity::error, "margin call");
-        } else if constexpr (std::is_same_v<T, model::AccountUpdate> ||
-                             std::is_same_v<T, model::AccountConfigUpdate> ||
-                             std::is_same_v<T, vb::ForeignUserEvent>) {
+        } else if constexpr (std::is_same_v<T, model::AccountUpdate>) {
           // Positions come from fills and are compared with the venue's own report.
+          seen(e.transaction_time);
+        } else if constexpr (std::is_same_v<T, model::AccountConfigUpdate> ||
+                             std::is_same_v<T, vb::ForeignUserEvent>) {
         }
       },
       *event);
@@ -330,9 +635,9 @@ void Engine::on_order_reply(std::string_view frame) {
     note(Severity::warning, "bad order reply fault={}", vb::name(reply.error()));
     return;
   }
-  for (const auto& usage : reply->usage) budget_.observe(usage, venue_now(), venue_now());
-  if (reply->status == 429) budget_.refused(limit_of(reply->code), {}, venue_now());
-  if (reply->retry_at) budget_.banned_until(*reply->retry_at);
+  for (const auto& usage : reply->usage) budget_.observe(usage, budget_now(), budget_now());
+  if (reply->status == 429) budget_.refused(limit_of(reply->code), {}, budget_now());
+  if (reply->retry_at) budget_.banned_until(budget_now() + (*reply->retry_at - venue_now()));
   if (!reply->id) {
     note(Severity::warning, "order reply without our id status={} code={} message=\"{}\"", reply->status,
          reply->code, reply->message.view());
@@ -351,10 +656,12 @@ void Engine::on_order_reply(std::string_view frame) {
   const auto it = std::find_if(orders_in_flight_.begin(), orders_in_flight_.end(),
                                [&](const auto& o) { return o.id == *reply->id; });
   if (it == orders_in_flight_.end()) return;
-  const auto kind = it->kind;
+  const auto [id, kind, sent_at] = *it;
   *it = orders_in_flight_.back();
   orders_in_flight_.pop_back();
-  orders_.on_answer(*reply->id, ws_decoder_.order_answer(*reply, kind), now_, events_, requests_);
+  const auto answer = ws_decoder_.order_answer(*reply, kind);
+  orders_.on_answer(id, answer, now_, events_, requests_);
+  on_order_answer(kind, answer, sent_at);
 }
 
 }  // namespace phoenix::engine

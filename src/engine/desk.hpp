@@ -5,33 +5,55 @@
 #include "book/book.hpp"
 #include "engine/options.hpp"
 #include "feed/depth_sync.hpp"
+#include "feed/lag_watch.hpp"
+#include "feed/price_proof.hpp"
+#include "feed/trade_merge.hpp"
 #include "model/instrument.hpp"
 #include "model/market.hpp"
-#include "quote/grid.hpp"
+#include "order/dead_man_switch.hpp"
+#include "quote/strategy.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 namespace phoenix::engine {
 
 /// Everything about one symbol that is quoted.
 struct Desk {
-  Desk(model::SymbolId id, const SymbolOptions& options_of_symbol, model::Product product)
-      : symbol(id), options(options_of_symbol), sync(id, product), strategy(options_of_symbol.grid) {}
+  Desk(model::SymbolId id, const SymbolOptions& options_of_symbol, const Options& engine)
+      : symbol(id),
+        options(options_of_symbol),
+        sync(id, engine.product,
+             {.hole_wait = std::max<base::Duration>(base::milliseconds{150},
+                                                    base::milliseconds{engine.depth_speed_ms} * 3 / 2)}),
+        proof({.stall_after = engine.stall_after, .interval = base::milliseconds{engine.depth_speed_ms}}, {}),
+        lag({.limit = engine.lag_max}),
+        trades(id) {}
 
   model::SymbolId symbol;
   SymbolOptions options;
   std::optional<model::Instrument> instrument;
 
   feed::DepthSync sync;
+  feed::PriceProof proof;
+  feed::LagWatch lag;
+  feed::TradeMerge trades;
+  feed::Verdict verdict = feed::Verdict::unknown;  ///< as last recorded
   book::Book book;
   std::optional<model::BookTicker> ticker;  ///< newest, while its connection lives
   std::optional<model::MarkPrice> mark;
   base::LocalTime fresh_from{};  ///< only a frame received at or after this makes the price fresh again
   bool fresh = false;
 
-  quote::Grid strategy;
-  std::optional<model::Price> quoted_mid;  ///< of the last quotes
+  std::unique_ptr<quote::Strategy> strategy;       ///< empty after it threw, until `strategy_retry`
+  std::optional<base::LocalTime> strategy_retry;   ///< when a new one is made
+  std::optional<base::LocalTime> strategy_failed;  ///< the last time it threw
+  bool strategy_latched = false;                   ///< threw twice within the window: a person has to look
+  std::optional<order::DeadManSwitch> countdown;   ///< empty where the switch is off
+  enum class Traffic : std::uint8_t { full, leaving, shed } traffic = Traffic::full;  ///< bandwidth step
+  std::optional<model::Price> quoted_mid;                                             ///< of the last quotes
   std::optional<base::LocalTime> next_quote;
   bool dirty = false;  ///< orders or position changed since the last quotes
   bool held = false;   ///< its orders are being withdrawn
@@ -46,11 +68,17 @@ struct Desk {
   std::optional<std::int64_t> trades_from;  ///< first trade id that may have been missed
   std::uint32_t foreign_orders = 0;
 
+  std::optional<base::LocalTime> unsynced_since;  ///< for the incident log
+  std::optional<base::LocalTime> withdrawn_since;
+
   // Counted for the status.
   std::uint64_t quotes_hash = 0xcbf29ce484222325ULL;
-  std::uint64_t quotes_made = 0, cuts = 0, resyncs = 0, depth_frames = 0, rejects = 0, post_only_rejects = 0;
+  std::uint64_t cuts = 0, resyncs = 0, depth_frames = 0, rejects = 0, post_only_rejects = 0;
   std::uint64_t places = 0, cancels = 0, amends = 0;
   std::uint32_t orders_live_max = 0;
+  std::uint64_t withdrawals = 0, probes = 0, line_holes = 0, strategy_failures = 0;
+  std::uint64_t trades_accepted = 0, trades_repaired = 0, trades_lost = 0;
+  std::uint64_t trades_hash = 0;  ///< sum over the ids accepted or named lost: order does not matter
   std::optional<base::LocalTime> last_depth;
 };
 

@@ -20,6 +20,12 @@ order::OrdersOptions orders_options(const Options& options) {
   return o;
 }
 
+/// Slower depth speeds, one line instead of two, all symbols but the first.
+int bandwidth_steps(const Options& options) {
+  const int speeds = options.depth_speed_ms < 250 ? 2 : options.depth_speed_ms < 500 ? 1 : 0;
+  return speeds + (options.lines > 1 ? 1 : 0) + static_cast<int>(options.symbols.size()) - 1;
+}
+
 }  // namespace
 
 Engine::Engine(Options options, venue::binance::Credentials credentials, std::uint32_t run_epoch)
@@ -32,13 +38,16 @@ Engine::Engine(Options options, venue::binance::Credentials credentials, std::ui
       user_decoder_(symbols_),
       ws_decoder_(options_.product, symbols_),
       rest_decoder_(options_.product, symbols_),
+      depth_speed_ms_(options_.depth_speed_ms),
+      bandwidth_(
+          {.budget_bytes_per_s = options_.bandwidth_bytes_per_s, .steps_max = bandwidth_steps(options_)}),
       limits_(options_.total_notional_max),
       orders_(orders_options(options_), run_epoch) {
   for (const auto& symbol : options_.symbols) {
     const auto id = symbols_.add(symbol.name);
     PHX_ASSERT(id && id->index == desks_.size(),
                "configured symbols are distinct and within the table's bound");
-    desks_.emplace_back(*id, symbol, options_.product);
+    desks_.emplace_back(*id, symbol, options_).strategy = make_strategy(symbol);
   }
   queries_.reserve(64);
   orders_in_flight_.reserve(1024);
@@ -46,7 +55,14 @@ Engine::Engine(Options options, venue::binance::Credentials credentials, std::ui
   events_.reserve(256);
   sync_actions_.reserve(1024);
   session_actions_.reserve(16);
-  make_sessions();
+  trade_actions_.reserve(256);
+  lines_actions_.reserve(8);
+  make_lines();
+}
+
+std::unique_ptr<quote::Strategy> Engine::make_strategy(const SymbolOptions& options) const {
+  return options_.make_strategy ? options_.make_strategy(options)
+                                : std::make_unique<quote::Grid>(options.grid);
 }
 
 Engine::~Engine() = default;
@@ -71,7 +87,7 @@ void Engine::step(const Input& input, LocalTime now, Actions& out) {
   }
   const base::Duration pause = now - now_;
   now_ = now;
-  if (pause > options_.pause_max) on_pause(now);
+  if (pause > options_.pause_max) on_pause(pause);
   std::visit([this](const auto& in) { handle(in); }, input);
   if (phase_ != Phase::finished) expire(now);
   if (phase_ != Phase::finished) drain();
@@ -126,20 +142,31 @@ void Engine::begin_running(LocalTime now) {
   timer(Timer::position_check) = now + options_.position_check_interval;
   note(Severity::info, "engine running epoch={} symbols={} clock_offset_ms={:.1f}", run_epoch_, desks_.size(),
        static_cast<double>(clock_.offset().count()) / 1e6);
-  for (std::size_t i = 0; i < connections_count; ++i) {
-    const auto id = static_cast<ConnectionId>(i);
-    session(id).start(now, session_actions_);
-    perform(id);
+  timer(Timer::watch) = now;
+  timer(Timer::rules) = now + rules_interval();
+  record(ops::IncidentKind::started, "", "", {},
+         "epoch={} symbols={} lines={} stall_after_ms={} lag_max_ms={} countdown_ms={}", run_epoch_,
+         desks_.size(), options_.lines, options_.stall_after / base::milliseconds{1},
+         options_.lag_max / base::milliseconds{1},
+         switch_plan_ ? switch_plan_->countdown / base::milliseconds{1} : 0);
+  for (std::size_t c = 0; c < lines_.size(); ++c) {
+    lines_[c].start(now, lines_actions_);
+    perform_lines(static_cast<Channel>(c));
   }
+  lines_of_[engine::index_of(ConnectionId::order_api)].wanted = true;
+  session(ConnectionId::order_api).start(now, session_actions_);
+  perform(ConnectionId::order_api);
 }
 
 /// The clock jumped: this process stood still, and nothing it knew is fresh. Prices must arrive anew before
 /// anything is quoted, and what rests on the venue was unattended, so it goes.
-void Engine::on_pause(LocalTime now) {
-  note(Severity::warning, "the engine stood still, withdrawing until prices arrive anew");
+void Engine::on_pause(base::Duration pause) {
+  note(Severity::warning, "the engine stood still for_ms={}, withdrawing until prices arrive anew",
+       pause / base::milliseconds{1});
+  record(ops::IncidentKind::paused, "", "", pause, "for_ms={}", pause / base::milliseconds{1});
   for (auto& d : desks_) {
     d.fresh = false;
-    d.fresh_from = now;
+    d.fresh_from = now_;
   }
   if (phase_ == Phase::running) consider_all();
 }
@@ -147,8 +174,7 @@ void Engine::on_pause(LocalTime now) {
 void Engine::handle(const StopRequested&) { begin_stopping(0, "", now_); }
 
 void Engine::fail(std::string reason, LocalTime now) {
-  if (fatal_) return;
-  fatal_ = true;
+  if (stop_code_ == 2) return;
   note(Severity::error, "cannot go on: {}", reason);
   begin_stopping(2, std::move(reason), now);
 }
@@ -175,7 +201,8 @@ void Engine::begin_stopping(int exit_code, std::string reason, LocalTime now) {
     d.reason = base::ShortText<48>{"stopping"};
   }
   orders_.pull_all(now, requests_);
-  for (const auto t : {Timer::listen_key, Timer::orders_check, Timer::position_check}) timer(t).reset();
+  for (const auto t : {Timer::listen_key, Timer::orders_check, Timer::position_check, Timer::rules})
+    timer(t).reset();
   timer(Timer::stop) = now;
 }
 
@@ -188,6 +215,13 @@ void Engine::continue_stopping(LocalTime now) {
       const int active = orders_.active_count(d.symbol);
       if (active > 0) left += fmt::format(" {}={}", symbols_.name(d.symbol), active);
     }
+    const bool proved = left.empty() && std::all_of(desks_.begin(), desks_.end(),
+                                                    [](const Desk& d) { return d.orders_proved; });
+    if (proved) {
+      finish(stop_code_,
+             "no order is left; the switch of a symbol was not taken back and will run out on nothing");
+      return;
+    }
     finish(std::max(stop_code_, 1), left.empty() ? "the venue did not confirm that no order is left"
                                                  : "orders may rest on the venue:" + left);
     return;
@@ -198,19 +232,30 @@ void Engine::continue_stopping(LocalTime now) {
   for (auto& d : desks_) {
     if (d.orders_proved) continue;
     all_proved = false;
-    const bool asked = std::any_of(queries_.begin(), queries_.end(), [&d](const Query& q) {
-      return q.kind == venue::binance::RequestKind::open_orders && q.symbol == d.symbol;
-    });
-    if (!asked) ask(venue::binance::RequestKind::open_orders, d.symbol);
+    ask(venue::binance::RequestKind::open_orders, d.symbol);
   }
-  if (all_proved) finish(stop_code_, stop_reason_);
+  if (!all_proved) return;
+  // The venue lists nothing of ours and nothing is unknown: only now the switch may go.
+  bool all_disarmed = true;
+  for (auto& d : desks_) {
+    if (!d.countdown) continue;
+    d.countdown->begin_disarm();
+    if (d.countdown->is_disarmed()) continue;
+    all_disarmed = false;
+    if (d.countdown->wants_disarm(now))
+      ask(venue::binance::RequestKind::countdown, d.symbol, Purpose::disarm);
+  }
+  if (all_disarmed) finish(stop_code_, stop_reason_);
 }
 
 void Engine::finish(int exit_code, std::string_view reason) {
   phase_ = Phase::finished;
   for (auto& t : timers_) t.reset();
+  if (started_)
+    record(ops::IncidentKind::stopped, "", fmt::format("exit {}", exit_code), {}, "reason=\"{}\"", reason);
   for (std::size_t i = 0; i < connections_count; ++i) {
-    sessions_[i]->stop(session_actions_);
+    lines_of_[i].wanted = false;
+    sessions_[i]->stop(now_, session_actions_);
     perform(static_cast<ConnectionId>(i));
   }
   out_->push(Finished{exit_code, out_->keep(reason)});
@@ -230,12 +275,7 @@ void Engine::expire(LocalTime now) {
     return;
   }
   if (phase_ == Phase::starting) return;
-  for (std::size_t i = 0; i < connections_count; ++i) {
-    const auto deadline = sessions_[i]->next_deadline();
-    if (!deadline || now < *deadline) continue;
-    sessions_[i]->expire(now, session_actions_);
-    perform(static_cast<ConnectionId>(i));
-  }
+  if (due(Timer::watch)) watch();
   if (const auto deadline = orders_.next_deadline(); deadline && now >= *deadline) {
     orders_.expire(now, events_, requests_);
   }
@@ -248,6 +288,10 @@ void Engine::expire(LocalTime now) {
     ask(K::server_time);
   }
   if (phase_ != Phase::running) return;
+  if (due(Timer::rules)) {
+    timer(Timer::rules) = now + rules_interval();
+    ask(K::exchange_info);
+  }
   if (due(Timer::listen_key)) {
     timer(Timer::listen_key) = now + options_.listen_key_interval;
     ask(K::listen_key_keep_alive);
@@ -264,10 +308,6 @@ void Engine::expire(LocalTime now) {
     ask(K::position_risk);
   }
   for (auto& d : desks_) {
-    if (const auto deadline = d.sync.next_deadline(); deadline && now >= *deadline) {
-      d.sync.expire(now, sync_actions_);
-      apply_sync(d);
-    }
     if (d.next_quote && now >= *d.next_quote) consider(d);
   }
 }
@@ -279,13 +319,9 @@ std::optional<LocalTime> Engine::next_deadline() const {
   };
   for (const auto& t : timers_) consider_time(t);
   if (phase_ == Phase::starting || phase_ == Phase::finished) return next;
-  for (const auto& s : sessions_) consider_time(s->next_deadline());
   consider_time(orders_.next_deadline());
   if (phase_ != Phase::running) return next;
-  for (const auto& d : desks_) {
-    consider_time(d.sync.next_deadline());
-    consider_time(d.next_quote);
-  }
+  for (const auto& d : desks_) consider_time(d.next_quote);
   return next;
 }
 
@@ -335,6 +371,18 @@ void Engine::fill_status(ops::Status& status, LocalTime now) const {
     s.post_only_rejects = d.post_only_rejects;
     s.cuts = d.cuts;
     s.resyncs = d.resyncs;
+    s.verdict = base::ShortText<16>{feed::name(d.verdict)};
+    s.stream_state = base::ShortText<16>{feed::name(d.proof.state())};
+    s.proved_time = d.proof.proved_at();
+    s.lag = d.lag.lag();
+    s.probes = d.probes;
+    s.withdrawals = d.withdrawals;
+    s.line_holes = d.line_holes;
+    s.trades = d.trades_accepted;
+    s.trades_repaired = d.trades_repaired;
+    s.trades_lost = d.trades_lost;
+    s.strategy_failures = d.strategy_failures;
+    s.switch_armed = d.countdown && d.countdown->is_armed(now);
     s.depth_frames = d.depth_frames;
     s.quotes_hash = d.quotes_hash;
     s.last_depth_time = d.last_depth;
@@ -343,9 +391,17 @@ void Engine::fill_status(ops::Status& status, LocalTime now) const {
   for (std::size_t i = 0; i < connections_count; ++i) {
     auto& c = status.connections.push_back(connection_status_[i]);
     c.name = base::ShortText<16>{name(static_cast<ConnectionId>(i))};
+    c.wanted = lines_of_[i].wanted;
     c.state = base::ShortText<16>{feed::name(sessions_[i]->state())};
-    c.reconnects = sessions_[i]->reconnects();
+    c.reconnects = lines_of_[i].losses;
   }
+  status.reconnects = reconnects_;
+  status.lines = lines_.front().lines();
+  status.bandwidth_step = bandwidth_.level();
+  status.bandwidth_bytes_per_s = bandwidth_.rate();
+  status.connects = connect_budget_.booked();
+  status.latched = latched_.has_value();
+  if (switch_plan_) status.countdown = switch_plan_->countdown;
   status.frames = frames_;
   status.frames_bad = frames_bad_;
   status.frames_ignored = frames_ignored_;
@@ -356,10 +412,10 @@ void Engine::fill_status(ops::Status& status, LocalTime now) const {
   if (clock_.known()) {
     status.clock_offset = clock_.offset();
     status.clock_error = clock_.error();
-    const auto venue_time = clock_.to_venue(now);
+    const auto budget_time = clock_.to_venue(now) + budget_shift_;
     for (const auto& limit : rate_limits_) {
       const auto used =
-          static_cast<std::uint64_t>(std::max(0, budget_.used(limit.kind, limit.interval, venue_time)));
+          static_cast<std::uint64_t>(std::max(0, budget_.used(limit.kind, limit.interval, budget_time)));
       const auto bound = static_cast<std::uint64_t>(limit.limit);
       if (limit.kind == venue::LimitKind::weight && limit.interval == base::minutes{1}) {
         status.weight_used = used;

@@ -6,7 +6,10 @@
 #include "engine/desk.hpp"
 #include "engine/input.hpp"
 #include "engine/options.hpp"
+#include "feed/bandwidth.hpp"
 #include "feed/clock_offset.hpp"
+#include "feed/connect_budget.hpp"
+#include "feed/lines.hpp"
 #include "feed/session.hpp"
 #include "model/symbol_table.hpp"
 #include "ops/status.hpp"
@@ -65,10 +68,17 @@ class Engine {
   const model::SymbolTable& symbols() const { return symbols_; }
   const book::Book& book(model::SymbolId symbol) const { return desk(symbol).book; }
   std::uint64_t quotes_hash(model::SymbolId symbol) const { return desk(symbol).quotes_hash; }
+  /// Of each symbol, what came of the aggregate trades: see Desk.
+  std::uint64_t trades_hash(model::SymbolId symbol) const { return desk(symbol).trades_hash; }
+  const feed::TradeMerge& trades(model::SymbolId symbol) const { return desk(symbol).trades; }
+  const feed::DepthSync& sync(model::SymbolId symbol) const { return desk(symbol).sync; }
+  const feed::PriceProof& proof(model::SymbolId symbol) const { return desk(symbol).proof; }
 
  private:
   enum class Phase : std::uint8_t { starting, running, stopping, finished };
 
+  /// What a question that one request can ask for several reasons is for.
+  enum class Purpose : std::uint8_t { usual, probe, disarm };
   /// A REST question on its way: what to do with its answer.
   struct Query {
     model::RequestId id;
@@ -76,27 +86,55 @@ class Engine {
     std::optional<model::SymbolId> symbol;
     base::LocalTime sent_at{};
     std::uint32_t user_stream_generation = 0;
+    Purpose purpose = Purpose::usual;
+    std::int64_t from_id = 0;  ///< of trades
   };
   /// An order request on its way over the WS-API.
   struct OrderInFlight {
     model::RequestId id;
     venue::binance::RequestKind kind;
+    base::LocalTime sent_at{};
   };
   /// Work that repeats, or that is to be tried again.
-  enum class Timer : std::uint8_t { start, clock, orders_check, position_check, listen_key, stop };
-  static constexpr std::size_t timers_count = 6;
+  enum class Timer : std::uint8_t {
+    start,
+    watch,  ///< liveness, lines, the switch: everything that needs no exact instant
+    clock,
+    orders_check,
+    position_check,
+    listen_key,
+    rules,
+    stop
+  };
+  static constexpr std::size_t timers_count = 8;
+  /// What a stream of a connection carries.
+  enum class Role : std::uint8_t { depth, ticker, mark, trades, user };
+  struct StreamOf {
+    Role role = Role::user;
+    model::SymbolId symbol;
+  };
+  /// A connection as the engine sees it, beside its session.
+  struct Line {
+    std::vector<StreamOf> streams;      ///< in the session's order
+    std::vector<std::int16_t> indexes;  ///< by symbol and role: the session's index, -1: not carried
+    std::optional<base::LocalTime> up_since, down_since;
+    bool wanted = false;  ///< its loss is an accident, not a plan
+    std::uint64_t opens = 0, losses = 0;
+  };
 
   // engine.cpp: the order of a step.
   void start(base::LocalTime now);
   void expire(base::LocalTime now);
   void drain();
   void begin_running(base::LocalTime now);
-  void on_pause(base::LocalTime now);
+  void on_pause(base::Duration pause);
   void fail(std::string reason, base::LocalTime now);
   void begin_stopping(int exit_code, std::string reason, base::LocalTime now);
   void continue_stopping(base::LocalTime now);
   void finish(int exit_code, std::string_view reason);
   base::VenueTime venue_now() const { return clock_.to_venue(now_); }
+  /// What the rate budget takes for the venue's time: the same within its minute, and never far back.
+  base::VenueTime budget_now() const { return venue_now() + budget_shift_; }
   Desk& desk(model::SymbolId symbol);
   const Desk& desk(model::SymbolId symbol) const;
 
@@ -106,27 +144,75 @@ class Engine {
   void handle(const PongReceived& in);
   void handle(const ConnectionClosed& in);
   void handle(const FramesDropped& in);
-  void make_sessions();
+  void make_lines();
+  std::vector<feed::StreamOptions> streams_for(ConnectionId id);
+  feed::Remedy remedy() const;
+  static std::size_t index_of(Role role, model::SymbolId symbol) {
+    return symbol.index * 2U + (role == Role::depth || role == Role::mark ? 0U : 1U);
+  }
   void perform(ConnectionId id);
-  void lost_stream(ConnectionId id, std::string_view why);
+  void perform_lines(Channel channel);
+  bool is_up(ConnectionId id) const { return lines_of_[engine::index_of(id)].up_since.has_value(); }
+  int up_count(Channel channel) const;
+  void line_up(ConnectionId id);
+  void line_down(ConnectionId id, std::string_view why);
+  void lost_order_path(std::string_view why);
+  void replace_user_lines(std::string_view why);
+  void user_events_missed();
+  void claim_twins(ConnectionId id, StreamOf stream, std::int64_t position);
+  void record_stall(ConnectionId id, std::size_t stream, const feed::Evidence& evidence);
   void on_market_frame(const FrameReceived& in);
   void on_user_frame(const FrameReceived& in);
   void on_order_reply(std::string_view frame);
-  void on_depth(const model::DepthDelta& delta, base::LocalTime received);
+  void on_control_reply(ConnectionId id, const venue::binance::ControlReply& reply);
+  void on_depth(const model::DepthDelta& delta, std::size_t slot, base::LocalTime received);
+  void on_ticker(const model::BookTicker& ticker, base::LocalTime received);
   void apply_sync(Desk& desk);
-  feed::Session& session(ConnectionId id) { return *sessions_[static_cast<std::size_t>(id)]; }
-  const feed::Session& session(ConnectionId id) const { return *sessions_[static_cast<std::size_t>(id)]; }
+  void apply_trades(Desk& desk);
+  feed::Session& session(ConnectionId id) { return *sessions_[engine::index_of(id)]; }
+  const feed::Session& session(ConnectionId id) const { return *sessions_[engine::index_of(id)]; }
+  feed::Lines& lines(Channel channel) { return lines_[static_cast<std::size_t>(channel)]; }
+
+  // watch.cpp: verdicts and what follows from them; the switch, the latch, the bandwidth budget.
+  void watch();
+  void watch_lines();
+  void watch_price(Desk& desk);
+  void watch_countdown(Desk& desk);
+  void watch_order_path();
+  void note_verdict(Desk& desk);
+  void on_probe(const Query& query, std::int64_t id);
+  bool has_healthy_price(const Desk& desk) const;
+  void plan_countdown();
+  void kill(std::string_view reason);
+  void strategy_threw(Desk& desk, std::string_view what);
+  void step_traffic(int level);
+  void continue_shedding();
+  void renew_data_lines(std::string_view why);
+  std::unique_ptr<quote::Strategy> make_strategy(const SymbolOptions& options) const;
 
   // queries.cpp: REST questions and their answers.
   void handle(const RestAnswered& in);
   void handle(const RestLost& in);
-  void ask(venue::binance::RequestKind kind, std::optional<model::SymbolId> symbol = {});
+  void ask(venue::binance::RequestKind kind, std::optional<model::SymbolId> symbol = {},
+           Purpose purpose = Purpose::usual, std::int64_t from_id = 0);
   void call(const venue::binance::RestRequest& request, model::RequestId id, Urgency urgency);
+  std::optional<Query> take_query(model::RequestId id);
+  static bool is_snapshot(const Query& query) {
+    return query.kind == venue::binance::RequestKind::depth && query.purpose == Purpose::usual;
+  }
+  std::size_t snapshots_asked() const;
+  void take_listen_key(std::string key);
+  void take_clock(base::LocalTime sent, base::VenueTime time);
   void on_answer(const Query& query, std::string_view body);
   void on_refusal(const Query& query, int status, std::string_view body);
   void on_query_failed(const Query& query);
   void on_exchange_info(std::string_view body);
   void on_account_settings(std::string_view body);
+  std::string rules_trouble(const Desk& desk, const model::Instrument& rules) const;
+  base::Duration rules_interval() const;
+  void take_rules(Desk& desk, const model::Instrument& rules);
+  void on_order_answer(venue::binance::RequestKind kind, const model::OrderAnswer& answer,
+                       base::LocalTime sent_at);
   void on_open_orders(const Query& query, std::string_view body);
   void on_positions(const Query& query, std::string_view body);
   void on_user_trades(const Query& query, std::string_view body);
@@ -139,6 +225,8 @@ class Engine {
   void consider_all();
   /// Empty when the symbol may be quoted; else why not.
   std::string_view hold_reason(const Desk& desk) const;
+  enum class Was : std::uint8_t { quoting, held };
+  void withdraw(Desk& desk, std::string_view reason, Was was);
   std::optional<model::TopOfBook> top_of(const Desk& desk) const;
   int places_room() const;
   /// Which limit a 429 with this code is about.
@@ -148,6 +236,8 @@ class Engine {
   void settle_events();
 
   void handle(const Tick&) {}
+  void handle(const TrafficMeasured& in);
+  void handle(const LatchChanged& in);
   void handle(const StopRequested&);
 
   template <class... Args>
@@ -155,6 +245,15 @@ class Engine {
     note_text_.clear();
     fmt::format_to(std::back_inserter(note_text_), format, std::forward<Args>(args)...);
     out_->push(Note{severity, out_->keep({note_text_.data(), note_text_.size()})});
+  }
+  template <class... Args>
+  void record(ops::IncidentKind kind, std::string_view subject, std::string_view what, base::Duration cost,
+              fmt::format_string<Args...> format, Args&&... args) {
+    note_text_.clear();
+    fmt::format_to(std::back_inserter(note_text_), format, std::forward<Args>(args)...);
+    out_->push(RecordIncident{kind, base::ShortText<32>{subject.substr(0, 32)},
+                              base::ShortText<64>{what.substr(0, 64)}, cost,
+                              out_->keep({note_text_.data(), note_text_.size()})});
   }
   std::optional<base::LocalTime>& timer(Timer t) { return timers_[static_cast<std::size_t>(t)]; }
 
@@ -176,13 +275,20 @@ class Engine {
   venue::binance::RestDecoder rest_decoder_;
   venue::RateBudget budget_;
   feed::ClockOffset clock_;
+  base::Duration budget_shift_{};  ///< whole minutes
+  bool clock_was_known_ = false;
 
+  feed::ConnectBudget connect_budget_;
+  std::vector<feed::Lines> lines_;  ///< of the three stream channels
+  feed::Lines::Actions lines_actions_;
   std::array<std::unique_ptr<feed::Session>, connections_count> sessions_;
+  std::array<Line, connections_count> lines_of_;
   std::array<ops::ConnectionStatus, connections_count> connection_status_{};
   feed::Session::Actions session_actions_;
   std::int64_t control_id_ = 1;
   std::string listen_key_;
-  std::uint32_t user_stream_generation_ = 0;  ///< raised when user events may have been missed
+  std::uint32_t user_stream_generation_ = 0;          ///< raised when user events may have been missed
+  std::optional<base::LocalTime> user_missed_since_;  ///< for the incident log
   base::LocalTime started_at_{};
   bool logged_on_ = false;
   std::optional<model::RequestId> logon_request_;
@@ -192,7 +298,13 @@ class Engine {
   std::vector<OrderInFlight> orders_in_flight_;
   std::uint64_t next_request_ = 1;
   std::array<std::optional<base::LocalTime>, timers_count> timers_{};
-  bool rules_known_ = false, account_known_ = false, fatal_ = false;
+  bool rules_known_ = false, account_known_ = false;
+  int depth_speed_ms_ = 0;  ///< in force: the configured one, or slower to save bandwidth
+  feed::Bandwidth bandwidth_;
+  std::optional<order::SwitchPlan> switch_plan_;
+  std::optional<std::string> latched_;  ///< why, while the kill latch is set
+  base::LocalTime rules_asked_{};       ///< because of a refusal
+  base::LocalTime renewed_late_{};      ///< when lines were last replaced because their data came late
 
   risk::Limits limits_;
   order::Orders orders_;
@@ -200,13 +312,14 @@ class Engine {
   order::Requests requests_, sending_;
   order::OrderEvents events_;
   feed::SyncActions sync_actions_;
+  feed::TradeActions trade_actions_;
   model::Quotes quotes_;
 
   int stop_code_ = 0;
   std::string stop_reason_;
   base::LocalTime stop_deadline_{};
   std::uint64_t frames_ = 0, frames_bad_ = 0, events_unknown_ = 0, frames_ignored_ = 0, foreign_orders_ = 0,
-                position_mismatches_ = 0;
+                position_mismatches_ = 0, reconnects_ = 0;
   std::optional<base::LocalTime> last_user_event_;
   base::StaticVector<venue::RateLimit, 8> rate_limits_;
 };

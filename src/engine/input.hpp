@@ -2,6 +2,7 @@
 
 #include "base/short_text.hpp"
 #include "base/time.hpp"
+#include "engine/connection.hpp"
 #include "model/ids.hpp"
 
 #include <cstdint>
@@ -10,11 +11,6 @@
 #include <variant>
 
 namespace phoenix::engine {
-
-/// Which of the engine's connections: the engine names them, `io` gives each at most one socket.
-enum class ConnectionId : std::uint8_t { public_stream, market_stream, private_stream, order_api };
-inline constexpr std::size_t connections_count = 4;
-std::string_view name(ConnectionId id);
 
 // What happens to the engine, one at a time and in one order. Text views are valid during the step only.
 
@@ -33,7 +29,9 @@ struct PongReceived {
 };
 struct ConnectionClosed {
   ConnectionId connection;
-  std::uint16_t close_code = 0;  ///< 0 when there was no close frame
+  std::uint16_t close_code = 0;   ///< 0 when there was no close frame
+  std::uint16_t http_status = 0;  ///< of a refused handshake, else 0
+  std::optional<int> retry_after_s;
   std::string_view reason;
 };
 struct RestAnswered {
@@ -55,10 +53,20 @@ struct Tick {};
 struct FramesDropped {
   std::uint64_t count = 0;
 };
+/// Bytes that came over the wire on all connections so far, about once a second.
+struct TrafficMeasured {
+  std::uint64_t wire_bytes = 0;
+};
+/// The kill latch was set or taken away from outside.
+enum class Latch : std::uint8_t { clear, set };
+struct LatchChanged {
+  Latch latch = Latch::set;
+  std::string_view reason;
+};
 /// Leave: cancel everything, confirm, finish.
 struct StopRequested {};
 
 using Input = std::variant<ConnectionOpened, FrameReceived, PongReceived, ConnectionClosed, RestAnswered,
-                           RestLost, Tick, FramesDropped, StopRequested>;
+                           RestLost, Tick, FramesDropped, StopRequested, TrafficMeasured, LatchChanged>;
 
 }  // namespace phoenix::engine

@@ -60,20 +60,6 @@ class Reader {
 
 }  // namespace
 
-std::string_view name(ConnectionId id) {
-  switch (id) {
-    case ConnectionId::public_stream:
-      return "public";
-    case ConnectionId::market_stream:
-      return "market";
-    case ConnectionId::private_stream:
-      return "private";
-    case ConnectionId::order_api:
-      break;
-  }
-  return "order_api";
-}
-
 EncodedInput encode_input(const Input& input) {
   EncodedInput out;
   Writer w{out};
@@ -94,6 +80,8 @@ EncodedInput encode_input(const Input& input) {
         } else if constexpr (std::is_same_v<T, ConnectionClosed>) {
           w.put(in.connection);
           w.put(in.close_code);
+          w.put(in.http_status);
+          w.put(in.retry_after_s);
           out.body = in.reason;
         } else if constexpr (std::is_same_v<T, RestAnswered>) {
           w.put(in.request.value);
@@ -109,6 +97,11 @@ EncodedInput encode_input(const Input& input) {
           out.body = in.reason;
         } else if constexpr (std::is_same_v<T, FramesDropped>) {
           w.put(in.count);
+        } else if constexpr (std::is_same_v<T, TrafficMeasured>) {
+          w.put(in.wire_bytes);
+        } else if constexpr (std::is_same_v<T, LatchChanged>) {
+          w.put(in.latch);
+          out.body = in.reason;
         }
       },
       input);
@@ -138,7 +131,9 @@ std::optional<Input> decode_input(std::string_view bytes) {
     case 3: {
       const auto connection = r.connection();
       const auto code = r.take<std::uint16_t>();
-      input = ConnectionClosed{connection, code, r.rest()};
+      const auto status = r.take<std::uint16_t>();
+      const auto retry_after = r.optional_int();
+      input = ConnectionClosed{connection, code, status, retry_after, r.rest()};
       break;
     }
     case 4: {
@@ -169,6 +164,15 @@ std::optional<Input> decode_input(std::string_view bytes) {
     case 8:
       input = StopRequested{};
       break;
+    case 9:
+      input = TrafficMeasured{r.take<std::uint64_t>()};
+      break;
+    case 10: {
+      const auto latch = r.take<std::uint8_t>();
+      if (latch > static_cast<std::uint8_t>(Latch::set)) return std::nullopt;
+      input = LatchChanged{static_cast<Latch>(latch), r.rest()};
+      break;
+    }
     default:
       return std::nullopt;
   }

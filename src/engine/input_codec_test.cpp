@@ -14,15 +14,17 @@ std::string bytes_of(const Input& input) {
 }
 
 std::vector<Input> one_of_each() {
-  return {ConnectionOpened{ConnectionId::market_stream, "permessage-deflate"},
-          FrameReceived{ConnectionId::public_stream, base::local_time_ns(77), "{\"e\":1}"},
+  return {ConnectionOpened{ConnectionId::market_b, "permessage-deflate"},
+          FrameReceived{ConnectionId::public_a, base::local_time_ns(77), "{\"e\":1}"},
           PongReceived{ConnectionId::order_api, base::milliseconds{3}},
-          ConnectionClosed{ConnectionId::private_stream, 1006, "reset"},
+          ConnectionClosed{ConnectionId::user_c, 1006, 429, 60, "reset"},
           RestAnswered{{9}, 429, 2400, std::nullopt, 12, 30, "{}"},
           RestLost{{10}, Lost::unknown, "timeout"},
           Tick{},
           FramesDropped{5},
-          StopRequested{}};
+          StopRequested{},
+          TrafficMeasured{123456789},
+          LatchChanged{Latch::set, "by hand"}};
 }
 
 TEST(InputCodec, every_kind_of_input_comes_back_as_it_was) {
@@ -55,7 +57,7 @@ TEST(InputCodec, cut_heads_and_unknown_kinds_are_refused) {
     }
   }
   EXPECT_FALSE(decode_input("\x63").has_value());
-  EXPECT_FALSE(decode_input(std::string_view{"\x01\x09 frame of no connection", 24}).has_value());
+  EXPECT_FALSE(decode_input(std::string_view{"\x01\x0a frame of no connection", 24}).has_value());
 }
 
 }  // namespace

@@ -3,10 +3,13 @@
 #include "base/time.hpp"
 #include "model/fixed.hpp"
 #include "model/instrument.hpp"
+#include "order/dead_man_switch.hpp"
 #include "quote/grid.hpp"
 #include "risk/limits.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +25,8 @@ struct SymbolOptions {
   std::optional<model::Price> tick_size;  ///< what the configuration believes; the venue must agree
   std::optional<model::Qty> qty_min;
 };
+
+enum class Switch : std::uint8_t { off, on };
 
 /// Everything an engine is told at its start. Plain values; validated by whoever made them.
 struct Options {
@@ -41,13 +46,22 @@ struct Options {
   base::Duration position_check_interval = base::seconds{10};
   base::Duration clock_check_interval = base::minutes{5};
   base::Duration listen_key_interval = base::minutes{20};
-  base::Duration first_data_timeout = base::seconds{3};
-  base::Duration silence_max = base::seconds{5};  ///< of a whole market data connection
+  int lines = 2;                                        ///< connections a stream runs on: 1 or 2
+  base::Duration connection_age_max = base::hours{23};  ///< then it is replaced; the venue cuts at 24 h
+  base::Duration stall_after = base::seconds{2};  ///< a price without proof for this long is not quoted on
+  base::Duration lag_max = base::seconds{1};      ///< event time to now; beyond it nothing is quoted
+  base::Duration rules_check_interval = base::minutes{5};
+  base::Duration order_path_timeout = base::seconds{1};  ///< an order connection without answer is replaced
+  std::uint64_t bandwidth_bytes_per_s = 0;               ///< above it traffic steps down; 0: no budget
+  Switch dead_man_switch = Switch::on;
+  order::SwitchOptions countdown;
   base::Duration pause_max =
       base::seconds{1};  ///< a longer jump of the clock between steps: nothing known is fresh
   base::Duration stop_timeout =
       base::seconds{10};   ///< from the wish to leave to leaving with orders unconfirmed
   std::uint64_t seed = 1;  ///< jitter of reconnects
+  /// Makes a symbol's strategy, again after it failed; empty: quote::Grid.
+  std::function<std::unique_ptr<quote::Strategy>(const SymbolOptions&)> make_strategy;
 };
 
 }  // namespace phoenix::engine

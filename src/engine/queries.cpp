@@ -6,6 +6,7 @@
 #include "venue/binance/classify.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace phoenix::engine {
 
@@ -40,10 +41,19 @@ std::string_view name_of(K kind) {
       return "position_risk";
     case K::user_trades:
       return "user_trades";
+    case K::agg_trades:
+      return "agg_trades";
+    case K::countdown:
+      return "countdown";
     default:
       return "order";
   }
 }
+
+/// The smallest answer that names the book's id.
+constexpr int probe_levels = 5;
+constexpr base::Duration halted_check_interval = base::seconds{10};  ///< until it trades again
+constexpr std::size_t snapshots_max = 4;                             ///< in flight together, over all books
 
 bool is_order(K kind) {
   return kind == K::place || kind == K::amend || kind == K::cancel || kind == K::cancel_all ||
@@ -52,12 +62,20 @@ bool is_order(K kind) {
 
 }  // namespace
 
+/// A mass cut must not become a snapshot storm.
+std::size_t Engine::snapshots_asked() const {
+  return static_cast<std::size_t>(std::count_if(queries_.begin(), queries_.end(), is_snapshot));
+}
+
 /// Sends one question, unless the same is on its way already or the budget forbids it: then the timer that
 /// wanted it asks again.
-void Engine::ask(K kind, std::optional<model::SymbolId> symbol) {
+void Engine::ask(K kind, std::optional<model::SymbolId> symbol, Purpose purpose, std::int64_t from_id) {
   // One asked before the user stream was lost says nothing about the time after it.
-  const bool asked = std::any_of(queries_.begin(), queries_.end(), [&](const Query& q) {
-    return q.kind == kind && q.symbol == symbol && q.user_stream_generation == user_stream_generation_;
+  // Probes and refreshes of the switch pace themselves: one without answer must not hold up the next.
+  const bool paces_itself = kind == K::countdown || purpose == Purpose::probe;
+  const bool asked = !paces_itself && std::any_of(queries_.begin(), queries_.end(), [&](const Query& q) {
+    return q.kind == kind && q.symbol == symbol && q.purpose == purpose &&
+           q.user_stream_generation == user_stream_generation_;
   });
   if (asked) return;
   const auto now = venue_now();
@@ -74,7 +92,13 @@ void Engine::ask(K kind, std::optional<model::SymbolId> symbol) {
       case K::listen_key_keep_alive:
         return encoder_.listen_key_keep_alive(buffer_);
       case K::depth:
-        return encoder_.depth_snapshot(*symbol, options_.snapshot_limit, buffer_);
+        return encoder_.depth_snapshot(
+            *symbol, purpose == Purpose::probe ? probe_levels : options_.snapshot_limit, buffer_);
+      case K::agg_trades:
+        return encoder_.agg_trades_from_id(*symbol, from_id, buffer_);
+      case K::countdown:
+        return encoder_.countdown_cancel_all(
+            *symbol, purpose == Purpose::disarm ? base::Duration{} : switch_plan_->countdown, now, buffer_);
       case K::open_orders:
         return encoder_.open_orders(symbol, now, buffer_);
       case K::position_risk:
@@ -93,40 +117,65 @@ void Engine::ask(K kind, std::optional<model::SymbolId> symbol) {
     PHX_ASSERT(false, "every kind of question the engine asks has its request");
     return {};
   }();
-  // Stopping safely needs its answers: the last share of the limits is for that.
-  const auto priority = phase_ == Phase::stopping ? venue::Priority::vital : venue::Priority::routine;
-  if (budget_.blocked_until(request.cost, priority, now)) {
-    if (kind == K::depth) desk(*symbol).sync.on_snapshot_failed(now_);
+  // Stopping safely needs its answers, and so does the switch: the last share of the limits is for that.
+  const bool vital = phase_ == Phase::stopping || kind == K::countdown || kind == K::server_time;
+  const auto priority = vital ? venue::Priority::vital : venue::Priority::routine;
+  Query query{.id = {next_request_},
+              .kind = kind,
+              .symbol = symbol,
+              .sent_at = now_,
+              .user_stream_generation = user_stream_generation_,
+              .purpose = purpose,
+              .from_id = from_id};
+  if (budget_.blocked_until(request.cost, priority, budget_now()) ||
+      (is_snapshot(query) && snapshots_asked() >= snapshots_max)) {
+    on_query_failed(query);
     return;
   }
-  const model::RequestId id{next_request_++};
-  queries_.push_back({id, kind, symbol, now_, user_stream_generation_});
-  call(request, id, Urgency::query);
+  ++next_request_;
+  if (kind == K::depth && purpose == Purpose::probe) {
+    ++desk(*symbol).probes;
+    desk(*symbol).proof.probe_sent(now_);
+  }
+  if (kind == K::countdown) {
+    auto& countdown = *desk(*symbol).countdown;
+    purpose == Purpose::disarm ? countdown.disarm_sent(now_) : countdown.refresh_sent(now_);
+  }
+  queries_.push_back(query);
+  call(request, query.id, Urgency::query);
 }
 
 void Engine::call(const vb::RestRequest& request, model::RequestId id, Urgency urgency) {
-  budget_.spend(request.cost, venue_now());
+  budget_.spend(request.cost, budget_now());
   CallRest c;
   c.request = id;
   c.urgency = urgency;
   c.method = out_->keep(vb::name(request.method));
   c.target = out_->keep(request.target);
   c.body = out_->keep(request.body);
-  c.timeout = urgency == Urgency::order ? options_.order_timeout : options_.query_timeout;
+  c.timeout = urgency == Urgency::order || request.kind == K::countdown ? options_.order_timeout
+                                                                        : options_.query_timeout;
   out_->push(c);
 }
 
-void Engine::handle(const RestAnswered& in) {
-  const auto it =
-      std::find_if(queries_.begin(), queries_.end(), [&](const Query& q) { return q.id == in.request; });
-  if (it == queries_.end()) return;
+std::optional<Engine::Query> Engine::take_query(model::RequestId id) {
+  const auto it = std::find_if(queries_.begin(), queries_.end(), [&](const Query& q) { return q.id == id; });
+  if (it == queries_.end()) return std::nullopt;
   const Query query = *it;
   *it = queries_.back();
   queries_.pop_back();
+  return query;
+}
+
+void Engine::handle(const RestAnswered& in) {
+  const auto taken = take_query(in.request);
+  if (!taken) return;
+  const Query& query = *taken;
   observe_usage(in, query.sent_at);
   if (is_order(query.kind)) {
-    orders_.on_answer(query.id, rest_decoder_.order_answer(query.kind, in.status, in.body), now_, events_,
-                      requests_);
+    const auto answer = rest_decoder_.order_answer(query.kind, in.status, in.body);
+    orders_.on_answer(query.id, answer, now_, events_, requests_);
+    on_order_answer(query.kind, answer, query.sent_at);
   } else if (in.status == 200) {
     on_answer(query, in.body);
   } else {
@@ -135,12 +184,9 @@ void Engine::handle(const RestAnswered& in) {
 }
 
 void Engine::handle(const RestLost& in) {
-  const auto it =
-      std::find_if(queries_.begin(), queries_.end(), [&](const Query& q) { return q.id == in.request; });
-  if (it == queries_.end()) return;
-  const Query query = *it;
-  *it = queries_.back();
-  queries_.pop_back();
+  const auto taken = take_query(in.request);
+  if (!taken) return;
+  const Query& query = *taken;
   if (is_order(query.kind)) {
     orders_.on_lost(query.id, in.lost == Lost::not_sent ? order::Lost::not_sent : order::Lost::unknown, now_,
                     events_, requests_);
@@ -151,9 +197,9 @@ void Engine::handle(const RestLost& in) {
 }
 
 void Engine::observe_usage(const RestAnswered& in, LocalTime sent_at) {
-  const auto sent = clock_.to_venue(sent_at);
+  const auto sent = clock_.to_venue(sent_at) + budget_shift_;
   const auto report = [&](venue::LimitKind kind, base::Duration interval, std::optional<int> count) {
-    if (count) budget_.observe({kind, interval, *count}, sent, venue_now());
+    if (count) budget_.observe({kind, interval, *count}, sent, budget_now());
   };
   report(venue::LimitKind::weight, base::minutes{1}, in.used_weight_1m);
   report(venue::LimitKind::orders, base::seconds{10}, in.order_count_10s);
@@ -163,17 +209,17 @@ void Engine::observe_usage(const RestAnswered& in, LocalTime sent_at) {
   if (in.status != 429 && in.status != 418) return;
   const auto code = rest_decoder_.code(in.body);
   if (in.status == 429) {
-    budget_.refused(limit_of(code ? code->code : 0), retry_after, venue_now());
+    budget_.refused(limit_of(code ? code->code : 0), retry_after, budget_now());
   } else {
     const auto end = code ? vb::ban_end(code->message.view()) : std::nullopt;
-    budget_.banned_until(end.value_or(venue_now() + retry_after.value_or(base::minutes{2})));
+    budget_.banned_until(budget_now() + (end ? *end - venue_now() : retry_after.value_or(base::minutes{2})));
   }
 }
 
 void Engine::on_answer(const Query& query, std::string_view body) {
   switch (query.kind) {
     case K::server_time:
-      if (const auto time = rest_decoder_.server_time(body)) clock_.sample(query.sent_at, *time, now_);
+      if (const auto time = rest_decoder_.server_time(body)) take_clock(query.sent_at, *time);
       break;
     case K::exchange_info:
       on_exchange_info(body);
@@ -182,13 +228,17 @@ void Engine::on_answer(const Query& query, std::string_view body) {
       on_account_settings(body);
       break;
     case K::listen_key_start:
-      if (auto key = rest_decoder_.listen_key(body)) listen_key_ = std::move(*key);
+      if (auto key = rest_decoder_.listen_key(body)) take_listen_key(std::move(*key));
       break;
     case K::depth: {
       Desk& d = desk(*query.symbol);
       const auto snapshot = market_decoder_.decode_depth_snapshot(*query.symbol, body);
       if (!snapshot) {
         on_query_failed(query);
+        break;
+      }
+      if (query.purpose == Purpose::probe) {
+        on_probe(query, snapshot->last_id);
         break;
       }
       d.sync.on_snapshot(*snapshot, now_, sync_actions_);
@@ -204,6 +254,28 @@ void Engine::on_answer(const Query& query, std::string_view body) {
       break;
     case K::user_trades:
       on_user_trades(query, body);
+      break;
+    case K::agg_trades: {
+      Desk& d = desk(*query.symbol);
+      const auto trades = rest_decoder_.agg_trades(d.symbol, body);
+      if (!trades) {
+        on_query_failed(query);
+        break;
+      }
+      const auto before = d.trades_repaired;
+      d.trades.on_fetched(*trades, query.from_id, now_, trade_actions_);
+      apply_trades(d);
+      if (d.trades_repaired > before)
+        record(ops::IncidentKind::repaired, symbols_.name(d.symbol), "trades", {}, "from={} count={}",
+               query.from_id, d.trades_repaired - before);
+      break;
+    }
+    case K::countdown:
+      if (query.purpose == Purpose::disarm) {
+        desk(*query.symbol).countdown->disarm_accepted();
+      } else {
+        desk(*query.symbol).countdown->refresh_accepted(query.sent_at);
+      }
       break;
     default:
       break;
@@ -226,19 +298,47 @@ void Engine::on_refusal(const Query& query, int status, std::string_view body) {
     clock_.reset();
     ask(K::server_time);
   }
-  if (query.kind == K::listen_key_keep_alive) {
-    listen_key_.clear();
-    session(ConnectionId::private_stream).replace("the listen key is gone", session_actions_);
-    perform(ConnectionId::private_stream);
-  }
+  if (query.kind == K::listen_key_keep_alive) ask(K::listen_key_start);
   on_query_failed(query);
+}
+
+/// The venue gives the same key as long as it lives: another one means that the streams on the old one are
+/// dead.
+void Engine::take_listen_key(std::string key) {
+  if (key == listen_key_) return;
+  const bool other = !listen_key_.empty();
+  listen_key_ = std::move(key);
+  if (!other) return;
+  note(Severity::warning, "another listen key: the user streams are opened anew");
+  replace_user_lines("the listen key is another");
 }
 
 /// Asked again by the timer or the state machine that wanted it.
 void Engine::on_query_failed(const Query& query) {
-  if (query.kind == K::depth) desk(*query.symbol).sync.on_snapshot_failed(now_);
-  if (query.kind == K::server_time && !clock_.known()) timer(Timer::clock) = now_ + base::seconds{1};
+  if (query.kind == K::depth && query.purpose == Purpose::probe) {
+    desk(*query.symbol).proof.probe_failed(query.sent_at);
+  } else if (query.kind == K::depth) {
+    desk(*query.symbol).sync.on_snapshot_failed(now_);
+  }
+  if (query.kind == K::agg_trades) desk(*query.symbol).trades.fetch_failed(now_);
+  if (query.kind == K::countdown) desk(*query.symbol).countdown->failed(now_);
+  if (query.kind == K::server_time && !clock_.known() && phase_ != Phase::starting)
+    timer(Timer::clock) = now_ + base::seconds{1};
   if (phase_ == Phase::starting) timer(Timer::start) = now_ + base::seconds{1};
+}
+
+/// The venue's clock may step. Its limits count in minutes of that clock, so the budget follows by whole
+/// minutes: counts of an hour ahead would block everything until that hour came.
+void Engine::take_clock(LocalTime sent, base::VenueTime time) {
+  const bool first = !clock_was_known_;
+  const auto before = clock_.offset();
+  clock_.sample(sent, time, now_);
+  clock_was_known_ = true;
+  if (first) return;
+  const auto step = clock_.offset() - before;
+  const auto minutes =
+      (step + (step.count() < 0 ? -base::seconds{30} : base::seconds{30})) / base::minutes{1};
+  budget_shift_ -= base::minutes{minutes};
 }
 
 void Engine::on_exchange_info(std::string_view body) {
@@ -247,46 +347,87 @@ void Engine::on_exchange_info(std::string_view body) {
     note(Severity::warning, "exchangeInfo unreadable fault={}", vb::name(info.error()));
     return;
   }
-  for (const auto& instrument : info->instruments) desk(instrument.symbol).instrument = instrument;
   std::string wrong;
   for (auto& d : desks_) {
-    const auto symbol = symbols_.name(d.symbol);
-    if (!d.instrument) {
-      wrong += fmt::format("{}{}: the venue does not list it", wrong.empty() ? "" : "; ", symbol);
+    const auto listed = std::find_if(info->instruments.begin(), info->instruments.end(),
+                                     [&d](const auto& i) { return i.symbol == d.symbol; });
+    const auto trouble = listed == info->instruments.end()
+                             ? fmt::format("{}: the venue does not list it", symbols_.name(d.symbol))
+                             : rules_trouble(d, *listed);
+    if (!trouble.empty()) {
+      wrong += (wrong.empty() ? "" : "; ") + trouble;
+      if (rules_known_ && d.instrument) note(Severity::error, "rules changed: {}", trouble);
+      d.instrument.reset();
+      consider(d);
       continue;
     }
-    const auto& i = *d.instrument;
-    if (d.options.tick_size && *d.options.tick_size != i.tick_size) {
-      wrong +=
-          fmt::format("{}{}: tick_size is {} in the configuration and {} at the venue",
-                      wrong.empty() ? "" : "; ", symbol, d.options.tick_size->text(), i.tick_size.text());
-    }
-    if (d.options.qty_min && *d.options.qty_min != i.qty_min) {
-      wrong += fmt::format("{}{}: min_qty is {} in the configuration and {} at the venue",
-                           wrong.empty() ? "" : "; ", symbol, d.options.qty_min->text(), i.qty_min.text());
-    }
-    if (i.step_size.is_positive() && d.options.grid.layer_size.raw() % i.step_size.raw() != 0) {
-      note(Severity::warning, "unified_layer_size rounds down symbol={} size={} step={} to={}", symbol,
-           d.options.grid.layer_size.text(), i.step_size.text(),
-           i.qty_down(d.options.grid.layer_size).text());
-    }
+    take_rules(d, *listed);
   }
-  if (!wrong.empty()) {
+  if (!wrong.empty() && !rules_known_) {
     fail(wrong, now_);
     return;
-  }
-  for (auto& d : desks_) {
-    orders_.add_symbol(*d.instrument, {.cancels_per_minute = d.options.cancels_per_minute,
-                                       .orders_max = 2 * d.options.grid.layers * 3});
-    limits_.set_symbol(*d.instrument, d.options.limits);
-    d.book = book::Book{{.tick = d.instrument->tick_size}};
   }
   rate_limits_.clear();
   for (const auto& limit : info->limits) {
     if (!rate_limits_.full()) rate_limits_.push_back(limit);
   }
-  budget_.set_limits(info->limits, venue_now());
-  rules_known_ = true;
+  budget_.set_limits(info->limits, budget_now());
+  if (!std::exchange(rules_known_, true)) plan_countdown();
+  if (phase_ == Phase::running) timer(Timer::rules) = now_ + rules_interval();
+}
+
+/// Often while a symbol does not trade, so that it is back soon after the venue lets it.
+base::Duration Engine::rules_interval() const {
+  const bool all_trading = std::all_of(desks_.begin(), desks_.end(), [](const Desk& d) {
+    return d.instrument && d.instrument->status == model::SymbolStatus::trading;
+  });
+  return all_trading ? options_.rules_check_interval : halted_check_interval;
+}
+
+/// What of the venue's rules contradicts the configuration; empty when nothing does.
+std::string Engine::rules_trouble(const Desk& d, const model::Instrument& rules) const {
+  const auto symbol = symbols_.name(d.symbol);
+  if (d.options.tick_size && *d.options.tick_size != rules.tick_size) {
+    return fmt::format("{}: tick_size is {} in the configuration and {} at the venue", symbol,
+                       d.options.tick_size->text(), rules.tick_size.text());
+  }
+  if (d.options.qty_min && *d.options.qty_min != rules.qty_min) {
+    return fmt::format("{}: min_qty is {} in the configuration and {} at the venue", symbol,
+                       d.options.qty_min->text(), rules.qty_min.text());
+  }
+  return {};
+}
+
+/// New or changed rules: what rests by the old ones leaves, and the ladder is rounded anew.
+void Engine::take_rules(Desk& d, const model::Instrument& rules) {
+  const bool trading = rules.status == model::SymbolStatus::trading;
+  trading ? d.proof.resume(now_) : d.proof.halt(now_);
+  if (d.instrument == rules) return;
+  const bool first = !d.instrument.has_value();
+  const bool other_tick = first || d.instrument->tick_size != rules.tick_size;
+  const bool other_rules = !first && (other_tick || d.instrument->step_size != rules.step_size ||
+                                      d.instrument->notional_min != rules.notional_min);
+  if (!first) {
+    note(Severity::warning, "rules changed symbol={} tick={} step={} trading={}", symbols_.name(d.symbol),
+         rules.tick_size.text(), rules.step_size.text(), trading);
+  } else if (rules.step_size.is_positive() && d.options.grid.layer_size.raw() % rules.step_size.raw() != 0) {
+    note(Severity::warning, "unified_layer_size rounds down symbol={} size={} step={} to={}",
+         symbols_.name(d.symbol), d.options.grid.layer_size.text(), rules.step_size.text(),
+         rules.qty_down(d.options.grid.layer_size).text());
+  }
+  if (other_rules) orders_.pull(d.symbol, now_, requests_);
+  d.instrument = rules;
+  orders_.add_symbol(rules, {.cancels_per_minute = d.options.cancels_per_minute,
+                             .orders_max = 2 * d.options.grid.layers * 3});
+  limits_.set_symbol(rules, d.options.limits);
+  if (other_tick) {
+    d.book = book::Book{{.tick = rules.tick_size}};
+    if (!first) {
+      d.sync.on_disconnected(sync_actions_);
+      apply_sync(d);
+    }
+  }
+  d.dirty = true;
 }
 
 void Engine::on_account_settings(std::string_view body) {

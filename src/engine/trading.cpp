@@ -1,10 +1,12 @@
 // From books and positions to order requests.
 
 #include "base/assert.hpp"
+#include "base/canary.hpp"
 #include "engine/engine.hpp"
 #include "model/names.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <type_traits>
 
 namespace phoenix::engine {
@@ -37,20 +39,26 @@ model::SymbolId symbol_of(const model::OrderRequest& request) {
 
 std::string_view Engine::hold_reason(const Desk& d) const {
   if (phase_ != Phase::running) return "not running";
+  if (latched_) return "kill latch set";
   if (!clock_.known()) return "venue clock unknown";
   if (!d.instrument) return "rules unknown";
   if (d.instrument->status != model::SymbolStatus::trading) return "symbol not trading";
-  using State = feed::Session::State;
-  const auto data = session(ConnectionId::public_stream).state();
-  if (data != State::open && data != State::live) return "market data not connected";
+  if (d.traffic != Desk::Traffic::full) return "bandwidth budget";
+  if (up_count(Channel::public_data) == 0) return "market data not connected";
   if (!d.sync.is_synced()) return "book not synced";
+  if (!d.proof.is_proved()) {
+    return d.proof.verdict() == feed::Verdict::stalled ? "market data stalled" : "price not proved";
+  }
+  if (d.lag.is_delayed() && d.proof.verdict() != feed::Verdict::quiet) return "market data delayed";
   if (!d.fresh) return "price not fresh";
   if (d.book.touch() != book::Touch::apart) return "book has no spread";
-  if (!session(ConnectionId::private_stream).is_live()) return "user stream not connected";
+  if (up_count(Channel::user_data) == 0) return "user stream not connected";
   if (d.orders_proved != user_stream_generation_) return "open orders not reconciled";
   if (d.position_proved != user_stream_generation_) return "position not reconciled";
   if (d.trades_proved != user_stream_generation_) return "trades not reconciled";
   if (d.foreign_orders > 0) return "orders that are not ours";
+  if (d.countdown && !d.countdown->is_armed(now_)) return "dead man's switch not armed";
+  if (!d.strategy) return d.strategy_latched ? "strategy failed twice" : "strategy failed";
   return {};
 }
 
@@ -84,16 +92,14 @@ void Engine::consider(Desk& d) {
   const auto reason = hold_reason(d);
   if (!reason.empty()) {
     d.dirty = false;
+    const Was was = d.reason.empty() ? Was::quoting : Was::held;
     if (d.reason.view() != reason) {
       note(Severity::warning, "hold symbol={} why=\"{}\"", symbols_.name(d.symbol), reason);
       d.reason = base::ShortText<48>{reason};
     }
     d.quoted_mid.reset();
     d.next_quote.reset();
-    if (!d.held) {
-      d.held = true;
-      orders_.pull(d.symbol, now_, requests_);
-    }
+    withdraw(d, reason, was);
     return;
   }
   d.orders_live_max = std::max(d.orders_live_max, static_cast<std::uint32_t>(orders_.live_count(d.symbol)));
@@ -101,6 +107,10 @@ void Engine::consider(Desk& d) {
   PHX_ASSERT(top.has_value(), "a symbol that may be quoted has a touch");
   if (!d.reason.empty()) {
     note(Severity::info, "live symbol={} mid={}", symbols_.name(d.symbol), top->mid().text());
+    record(ops::IncidentKind::quoting, symbols_.name(d.symbol), "",
+           d.withdrawn_since ? now_ - *d.withdrawn_since : base::Duration{}, "after=\"{}\" mid={}",
+           d.reason.view(), top->mid().text());
+    d.withdrawn_since.reset();
     d.reason = {};
     d.held = false;
     d.dirty = true;
@@ -118,33 +128,53 @@ void Engine::consider(Desk& d) {
 
   const auto position = ledger_.account(d.symbol).position;
   const auto mark = d.mark ? std::optional{d.mark->mark} : std::nullopt;
-  d.strategy.quote({.instrument = *d.instrument,
-                    .top = *top,
-                    .position = position,
-                    .now = now_,
-                    .predicted_funding = d.mark ? d.mark->funding_rate : model::Rate{}},
-                   quotes_);
+  try {
+    d.strategy->quote({.instrument = *d.instrument,
+                       .top = *top,
+                       .position = position,
+                       .now = now_,
+                       .predicted_funding = d.mark ? d.mark->funding_rate : model::Rate{}},
+                      quotes_);
+  } catch (const std::exception& fault) {
+    strategy_threw(d, fault.what());
+    consider(d);  // it has no strategy now, which withdraws its quotes
+    return;
+  }
   const std::size_t wanted = quotes_.size();
   limits_.observe(d.symbol,
                   {.position = position, .working = orders_.exposure(d.symbol), .price = mark.value_or(mid)});
-  limits_.cut(d.symbol, *top, mark, quotes_);
+  if (!base::planted(base::Canary::risk_limit_off)) limits_.cut(d.symbol, *top, mark, quotes_);
   d.cuts += wanted - quotes_.size();
-  ++d.quotes_made;
   mix(d.quotes_hash, static_cast<std::uint64_t>(base::ns_of(now_)));
   for (const auto& q : quotes_) {
     mix(d.quotes_hash, static_cast<std::uint64_t>(q.side));
     mix(d.quotes_hash, static_cast<std::uint64_t>(q.price.raw()));
     mix(d.quotes_hash, static_cast<std::uint64_t>(q.qty.raw()));
   }
-  orders_.want(d.symbol, quotes_, {.top = *top, .room = limits_.room(d.symbol), .places_max = places_room()},
-               now_, requests_);
+  auto room = limits_.room(d.symbol);
+  if (base::planted(base::Canary::risk_limit_off))
+    room = {model::Qty::from_units(1'000'000), model::Qty::from_units(1'000'000)};
+  orders_.want(d.symbol, quotes_, {.top = *top, .room = room, .places_max = places_room()}, now_, requests_);
   limits_.observe(d.symbol,
                   {.position = position, .working = orders_.exposure(d.symbol), .price = mark.value_or(mid)});
 }
 
+void Engine::withdraw(Desk& d, std::string_view reason, Was was) {
+  if (was == Was::quoting) {
+    ++d.withdrawals;
+    d.withdrawn_since = now_;
+    record(ops::IncidentKind::withdrawn, symbols_.name(d.symbol), reason, {},
+           "orders={} verdict={} lag_ms={}", orders_.active_count(d.symbol), feed::name(d.proof.verdict()),
+           d.lag.lag() / base::milliseconds{1});
+  }
+  if (d.held) return;
+  d.held = true;
+  orders_.pull(d.symbol, now_, requests_);
+}
+
 /// How many orders may be placed or amended at once within the routine share of the venue's order limits.
 int Engine::places_room() const {
-  const auto now = venue_now();
+  const auto now = budget_now();
   const int waiting = static_cast<int>(std::count_if(
       requests_.begin(), requests_.end(), [](const auto& r) { return r.lane == order::Lane::place; }));
   for (const int count : {32, 16, 8, 4, 2, 1}) {
@@ -174,7 +204,7 @@ void Engine::send_order(const order::OutRequest& request) {
   const auto now = venue_now();
   const auto priority =
       request.lane == order::Lane::place ? venue::Priority::routine : venue::Priority::vital;
-  if (budget_.blocked_until(cost, priority, now)) {
+  if (budget_.blocked_until(cost, priority, budget_now())) {
     orders_.on_lost(request.id, order::Lost::not_sent, now_, events_, requests_);
     return;
   }
@@ -182,16 +212,19 @@ void Engine::send_order(const order::OutRequest& request) {
   if (kind == vb::RequestKind::place) ++d.places;
   if (kind == vb::RequestKind::amend) ++d.amends;
   if (kind == vb::RequestKind::cancel) ++d.cancels;
-  const bool ws_ready =
-      session(ConnectionId::order_api).is_live() && (key_type_ == vb::KeyType::hmac || logged_on_);
+  const bool ws_ready = is_up(ConnectionId::order_api) && (key_type_ == vb::KeyType::hmac || logged_on_);
   if (ws_ready && vb::supports(options_.product, vb::Way::ws_api, request.request)) {
-    budget_.spend(cost, now);
-    orders_in_flight_.push_back({request.id, kind});
+    budget_.spend(cost, budget_now());
+    orders_in_flight_.push_back({request.id, kind, now_});
     out_->push(SendText{ConnectionId::order_api,
                         out_->keep(encoder_.ws_order(request.id, request.request, now, buffer_))});
     return;
   }
-  queries_.push_back({request.id, kind, d.symbol, now_, user_stream_generation_});
+  queries_.push_back({.id = request.id,
+                      .kind = kind,
+                      .symbol = d.symbol,
+                      .sent_at = now_,
+                      .user_stream_generation = user_stream_generation_});
   call(encoder_.order(request.request, now, buffer_), request.id, Urgency::order);
 }
 
@@ -227,7 +260,13 @@ void Engine::settle_events() {
               clock_.reset();
               ask(vb::RequestKind::server_time);
             }
-            if (e.refusal == model::Refusal::rate_limited) budget_.refused(limit_of(e.code), {}, venue_now());
+            if ((e.refusal == model::Refusal::filter || e.refusal == model::Refusal::other) &&
+                now_ - rules_asked_ >= base::seconds{5}) {
+              rules_asked_ = now_;
+              ask(vb::RequestKind::exchange_info);
+            }
+            if (e.refusal == model::Refusal::rate_limited)
+              budget_.refused(limit_of(e.code), {}, budget_now());
           } else if constexpr (std::is_same_v<T, order::FillsMissing>) {
             d.fills_wanted = true;
             ask(vb::RequestKind::user_trades, e.symbol);

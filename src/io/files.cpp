@@ -1,6 +1,7 @@
 #include "io/files.hpp"
 
 #include "base/assert.hpp"
+#include "io/descriptor.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -24,28 +25,6 @@ namespace {
 
 constexpr std::size_t chunk_bytes = 256u << 10;
 
-[[noreturn]] void throw_errno(const char* what, const std::filesystem::path& path) {
-  throw FileError(
-      fmt::format("cannot {} {}: {}", what, path.string(), std::generic_category().message(errno)));
-}
-
-/// A descriptor that closes itself.
-class Fd {
- public:
-  explicit Fd(int fd) : fd_{fd} {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int operator*() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
 /// Up to `size` bytes, 0 at the end; interrupted reads go on.
 std::size_t read_some(int fd, char* to, std::size_t size, const std::filesystem::path& path) {
   for (;;) {
@@ -53,20 +32,6 @@ std::size_t read_some(int fd, char* to, std::size_t size, const std::filesystem:
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno != EINTR) throw_errno("read", path);
   }
-}
-
-void write_all(int fd, std::string_view bytes, const std::filesystem::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) throw_errno("write", path);
-    bytes.remove_prefix(static_cast<std::size_t>(put));
-  }
-}
-
-void sync_directory(const std::filesystem::path& directory) {
-  const Fd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!fd.is_open() || ::fsync(*fd) != 0) throw_errno("sync", directory);
 }
 
 struct ZstdDelete {
@@ -245,7 +210,7 @@ class LineReader::Impl {
 
   std::filesystem::path path_;
   std::size_t line_bytes_max_;
-  Fd fd_;
+  Descriptor fd_;
   std::vector<char> raw_;
   std::size_t raw_at_ = 0, raw_size_ = 0;
   std::uint64_t raw_offset_ = 0;
@@ -270,7 +235,7 @@ std::uint64_t LineReader::bytes_read() const { return impl_->bytes_read(); }
 std::uint64_t LineReader::bytes_total() const { return impl_->bytes_total; }
 
 std::string read_file(const std::filesystem::path& path, std::size_t bytes_max) {
-  const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  const Descriptor fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd.is_open()) throw_errno("open", path);
   std::string content;
   std::vector<char> chunk(std::min(chunk_bytes, bytes_max + 1));
@@ -288,7 +253,8 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   const std::filesystem::path temporary = directory / fmt::format(".{}.tmp", path.filename().string());
   // What a death during an earlier write left has no owner, and possibly another mode.
   ::unlink(temporary.c_str());
-  const Fd fd{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode))};
+  const Descriptor fd{
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode))};
   if (!fd.is_open()) throw_errno("create", temporary);
   write_all(*fd, content, temporary);
   if (::fsync(*fd) != 0) throw_errno("sync", temporary);
@@ -319,7 +285,7 @@ DirectoryLock::DirectoryLock(const std::filesystem::path& directory) {
   std::filesystem::create_directories(directory, error);
   if (error) throw FileError(fmt::format("cannot create {}: {}", directory.string(), error.message()));
   const std::filesystem::path path = directory / "lock";
-  Fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)};
+  Descriptor fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)};
   if (!fd.is_open()) throw_errno("open", path);
   if (::flock(*fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) throw_errno("lock", path);

@@ -24,6 +24,7 @@ namespace {
 
 /// The engine steps at least this often, so that a stopped process notices its own pause when it wakes.
 constexpr base::Duration tick_interval = base::milliseconds{50};
+constexpr base::Duration traffic_interval = base::seconds{1};
 
 std::span<const std::byte> bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
@@ -106,7 +107,8 @@ class LiveHost::Impl final : public NetworkHandler {
   }
   void on_text(io::ConnectionId id, std::string_view payload, base::LocalTime now) override {
     const auto line = connection(id);
-    if (line == engine::ConnectionId::private_stream || line == engine::ConnectionId::order_api) {
+    const auto channel = engine::channel_of(line);
+    if (channel == engine::Channel::user_data || channel == engine::Channel::order_api) {
       deliver(engine::FrameReceived{line, now, payload});
       return;
     }
@@ -126,7 +128,10 @@ class LiveHost::Impl final : public NetworkHandler {
     std::string why{name(info.reason)};
     if (!info.text.empty()) why += ": " + info.text;
     if (why.size() > 400) why.resize(400);
-    deliver(engine::ConnectionClosed{connection(id), info.code, why});
+    const auto retry_after = info.retry_after_s > 0
+                                 ? std::optional{static_cast<int>(std::min(info.retry_after_s, 1U << 20))}
+                                 : std::nullopt;
+    deliver(engine::ConnectionClosed{connection(id), info.code, info.http_status, retry_after, why});
   }
   void on_rest(model::RequestId id, RestResult& result, base::LocalTime) override {
     if (result.outcome != RestResult::Outcome::answered) {
@@ -231,7 +236,10 @@ class LiveHost::Impl final : public NetworkHandler {
           (deadline && now >= *deadline) || now - last_step_ >= tick_interval) {
         step(engine::Tick{});
       }
-      if (now - last_status_ >= options_.status_interval) publish_status(now);
+      if (now - last_status_ >= options_.status_interval) {
+        publish_status(now);
+        look_around(now);
+      }
       if (!worked && options_.waiting == Waiting::block) sleep_until_work();
     }
   }
@@ -240,6 +248,7 @@ class LiveHost::Impl final : public NetworkHandler {
     const base::LocalTime now = std::max(clock_.now(), last_step_);
     last_step_ = now;
     engine_.step(input, now, actions_);
+    ++steps_;
     perform();
     if (log_writer_) {
       const auto encoded = engine::encode_input(input);
@@ -308,6 +317,19 @@ class LiveHost::Impl final : public NetworkHandler {
     must(network_->call(std::move(call)));
   }
   void perform(const engine::Note& a) { log_(a.severity, actions_.text(a.text)); }
+  void perform(const engine::RecordIncident& a) {
+    if (!options_.on_incident) return;
+    options_.on_incident({.at = last_step_,
+                          .kind = a.kind,
+                          .subject = a.subject,
+                          .what = a.what,
+                          .cost = a.cost,
+                          .evidence = actions_.text(a.evidence)});
+  }
+  void perform(const engine::SetLatch& a) {
+    latched_ = std::string{actions_.text(a.reason)};
+    if (options_.set_latch) options_.set_latch(actions_.text(a.reason));
+  }
   void perform(const engine::Finished& a) {
     summary_due_ = true;
     publish_status(clock_.now());
@@ -320,6 +342,26 @@ class LiveHost::Impl final : public NetworkHandler {
   /// The engine's own budgets keep it far below the network's bound of commands: reaching it is our bug.
   static void must(Submitted submitted) {
     PHX_ASSERT(submitted == Submitted::accepted, "the network takes every command");
+  }
+
+  /// What is looked at now and then: the kill latch, the traffic of all sockets; and a sign of life.
+  void look_around(base::LocalTime now) {
+    if (options_.latch) {
+      auto latched = options_.latch();
+      if (latched != latched_) {
+        latched_ = std::move(latched);
+        step(engine::LatchChanged{latched_ ? engine::Latch::set : engine::Latch::clear,
+                                  latched_ ? std::string_view{*latched_} : std::string_view{}});
+      }
+    }
+    if (now - last_traffic_ >= traffic_interval) {
+      last_traffic_ = now;
+      std::uint64_t bytes = 0;
+      for (std::uint32_t i = 0; i < engine::connections_count; ++i)
+        bytes += network_->traffic(i).wire_bytes_in;
+      step(engine::TrafficMeasured{bytes});
+    }
+    if (options_.on_alive) options_.on_alive(now, steps_);
   }
 
   void publish_status(base::LocalTime now) {
@@ -350,7 +392,9 @@ class LiveHost::Impl final : public NetworkHandler {
   // The engine's thread.
   engine::Actions actions_;
   bool summary_due_ = false;
-  base::LocalTime last_step_{}, last_status_{};
+  base::LocalTime last_step_{}, last_status_{}, last_traffic_{};
+  std::uint64_t steps_ = 0;
+  std::optional<std::string> latched_;  ///< the reason, as last told to or by the engine
 
   mutable std::mutex mutex_;  ///< guards status_ and end_
   std::condition_variable finished_;

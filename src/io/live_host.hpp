@@ -4,6 +4,7 @@
 #include "engine/action.hpp"
 #include "io/clock.hpp"
 #include "io/network.hpp"
+#include "ops/incident.hpp"
 #include "ops/status.hpp"
 
 #include <cstdint>
@@ -33,6 +34,16 @@ struct LiveHostOptions {
       input_log;                ///< where to write what the engine consumes; empty: nowhere
   std::string input_log_start;  ///< first record of the log: what the run was told
   base::Duration status_interval = base::milliseconds{100};
+
+  // Called on the engine's thread; each may be empty.
+
+  std::function<void(const ops::Incident&)> on_incident;
+  /// Makes the kill latch durable before it returns.
+  std::function<void(std::string_view reason)> set_latch;
+  /// The reason when the latch is set; asked every status_interval.
+  std::function<std::optional<std::string>()> latch;
+  /// Every status_interval while the engine's thread runs: the steps it has made.
+  std::function<void(base::LocalTime now, std::uint64_t steps)> on_alive;
 };
 
 /// Runs an engine on real sockets. Two threads: the network's reads frames, stamps them and puts them into a

@@ -163,6 +163,7 @@ class Network::Impl final : public NetworkHandler, public ReactorHost {
       if (line->client) line->client->stop(now);
     }
     rest_.stop(now);
+    reactor_.disown_all();
     handler_.on_turn_end(now);
   }
 
@@ -219,7 +220,12 @@ class Network::Impl final : public NetworkHandler, public ReactorHost {
   }
 
   void line_gone(ConnectionId id, const CloseInfo& info, base::LocalTime now) {
-    reactor_.retire(std::move(line(id).client));
+    auto client = std::move(line(id).client);
+    if (client->is_leaving()) {
+      reactor_.adopt(std::move(client));
+    } else {
+      reactor_.retire(std::move(client));
+    }
     on_closed(id, info, now);
   }
 
@@ -237,6 +243,10 @@ class Network::Impl final : public NetworkHandler, public ReactorHost {
   void on_text(ConnectionId id, std::string_view payload, base::LocalTime now) override {
     called_ = true;
     handler_.on_text(id, payload, now);
+  }
+  void on_binary(ConnectionId id, std::string_view payload, base::LocalTime now) override {
+    called_ = true;
+    handler_.on_binary(id, payload, now);
   }
   void on_pong(ConnectionId id, base::Duration round_trip, base::LocalTime now) override {
     called_ = true;

@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 #include "io/clock.hpp"
 #include "io/headers.hpp"
+#include "io/ws_codec.hpp"
 #include "model/ids.hpp"
 
 #include <cstdint>
@@ -41,7 +42,11 @@ struct WsOptions {
   base::Duration handshake_timeout = base::seconds{5};  ///< TLS and the upgrade together
   base::Duration ping_interval = base::seconds{20};
   base::Duration pong_timeout = base::seconds{10};
+  base::Duration close_timeout =
+      base::milliseconds{500};  ///< for the peer's part of a closing, and to close the TCP stream
+  WsBinary binary = WsBinary::refuse;
   std::size_t message_bytes_max = 8u << 20;     ///< inflated; more ends the connection with 1009
+  std::size_t inflate_ratio_max = 200;          ///< of a message beyond 64 KiB, to its compressed size
   std::size_t send_queue_bytes_max = 1u << 20;  ///< unsent bytes; more ends it with `send_queue_full`
 };
 
@@ -111,6 +116,8 @@ class NetworkHandler {
   virtual ~NetworkHandler() = default;
   virtual void on_open(ConnectionId id, const OpenInfo& info, base::LocalTime now) = 0;
   virtual void on_text(ConnectionId id, std::string_view payload, base::LocalTime now) = 0;
+  /// Only where WsOptions::binary accepts them.
+  virtual void on_binary(ConnectionId, std::string_view, base::LocalTime) {}
   virtual void on_pong(ConnectionId id, base::Duration round_trip, base::LocalTime now) = 0;
   /// Exactly once for every accepted `open`; nothing of that socket follows, and the id may be opened again.
   virtual void on_closed(ConnectionId id, const CloseInfo& info, base::LocalTime now) = 0;

@@ -60,6 +60,7 @@ Reactor::Reactor(const RealClock& clock, Wait wait)
 }
 
 Reactor::~Reactor() {
+  adopted_.clear();
   retired_.clear();
   ::close(wake_fd_);
   ::close(epoll_fd_);
@@ -146,6 +147,15 @@ void Reactor::retire(std::unique_ptr<Source> source) {
   std::replace(again_now_.begin(), again_now_.end(), source.get(), static_cast<Source*>(nullptr));
   std::replace(flush_now_.begin(), flush_now_.end(), source.get(), static_cast<Source*>(nullptr));
   retired_.push_back(std::move(source));
+}
+
+void Reactor::disown(Source& source) {
+  const auto it = std::find_if(adopted_.begin(), adopted_.end(),
+                               [&](const auto& adopted) { return adopted.get() == &source; });
+  PHX_ASSERT(it != adopted_.end(), "a source disowned was adopted");
+  auto taken = std::move(*it);
+  adopted_.erase(it);
+  retire(std::move(taken));
 }
 
 void Reactor::flush_soon(Source& source) {

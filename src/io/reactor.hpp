@@ -88,6 +88,12 @@ class Reactor {
   void count_socket_closed() { sockets_open_.fetch_sub(1, std::memory_order_relaxed); }
   /// Ends a source; it is destroyed after this turn, so that it may retire itself.
   void retire(std::unique_ptr<Source> source);
+  /// Keeps a source that nobody else wants any more until it disowns itself.
+  void adopt(std::unique_ptr<Source> source) { adopted_.push_back(std::move(source)); }
+  /// Retires an adopted source.
+  void disown(Source& source);
+  /// Destroys the adopted ones; for the owner's end, after `run`.
+  void disown_all() { adopted_.clear(); }
 
  private:
   int timeout_ms(ReactorHost& host) const;
@@ -107,7 +113,7 @@ class Reactor {
   std::unique_ptr<Events> events_;
   std::set<std::pair<base::LocalTime, Source*>> deadlines_;
   std::vector<Source*> again_, again_now_, flush_, flush_now_;
-  std::vector<std::unique_ptr<Source>> retired_;
+  std::vector<std::unique_ptr<Source>> retired_, adopted_;
 };
 
 }  // namespace phoenix::io

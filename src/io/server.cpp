@@ -106,6 +106,7 @@ class Peer final : public Link {
   void ping(std::string_view payload);
   void close(std::uint16_t code, std::string_view reason, base::LocalTime now);
   void reset() { end(no_close_frame, Ending::reset); }
+  void cut_mid_frame();
   void freeze_socket() {
     set_timer(std::nullopt);
     freeze();
@@ -202,7 +203,7 @@ void Peer::answer_upgrade(const HttpCall& call, base::LocalTime now) {
     return refuse(426, "Sec-WebSocket-Version must be 13", now);
   phase_ = Phase::answering;
   const UpgradeReply verdict = owner_.handler().on_upgrade(id_, call, now);
-  if (phase_ != Phase::answering) return;
+  if (phase_ != Phase::answering || verdict.answer == UpgradeReply::Answer::never) return;
   if (verdict.refusal) return reply(*verdict.refusal, now);
 
   std::string text = fmt::format(
@@ -299,6 +300,7 @@ void Peer::read_frames(base::LocalTime now) {
           append_frame(output(), WsOpcode::close, close_payload(event.code, event.why));
         end(no_close_frame, Ending::orderly);
         break;
+      case WsDecoder::Kind::binary:  // refused by the decoder
       case WsDecoder::Kind::need_more:
         break;
     }
@@ -337,6 +339,16 @@ void Peer::close(std::uint16_t code, std::string_view reason, base::LocalTime no
   send_soon();
   phase_ = Phase::closing;
   set_timer(now + close_wait);
+}
+
+void Peer::cut_mid_frame() {
+  if (phase_ == Phase::websocket) {
+    // The header of a text frame of 2000 bytes, and the first half of them.
+    constexpr std::string_view header{"\x81\x7e\x07\xd0", 4};
+    output().append(header);
+    output().append(std::string(1000, 'x'));
+  }
+  end(no_close_frame, Ending::orderly);
 }
 
 void Peer::stop(base::LocalTime now) {
@@ -551,6 +563,9 @@ void Server::close(PeerId id, std::uint16_t code, std::string_view reason) {
 }
 void Server::reset(PeerId id) {
   if (Peer* peer = impl_->find(id)) peer->reset();
+}
+void Server::cut_mid_frame(PeerId id) {
+  if (Peer* peer = impl_->find(id)) peer->cut_mid_frame();
 }
 void Server::freeze(PeerId id) {
   if (Peer* peer = impl_->find(id)) peer->freeze_socket();

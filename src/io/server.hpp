@@ -43,7 +43,9 @@ struct HttpReply {
 
 /// Empty `refusal`: the upgrade is accepted.
 struct UpgradeReply {
+  enum class Answer : std::uint8_t { given, never };
   std::optional<HttpReply> refusal{};
+  Answer answer = Answer::given;  ///< never: the socket stays open and silent until the client gives up
 };
 
 enum class ControlFrame : std::uint8_t { ping, pong };
@@ -130,6 +132,8 @@ class Server {
   void close(PeerId id, std::uint16_t code, std::string_view reason);
   /// Drops the socket with a TCP reset, as a failing network would.
   void reset(PeerId id);
+  /// Sends half a frame, then ends the stream.
+  void cut_mid_frame(PeerId id);
   /// Neither reads nor writes any more and keeps the socket: a peer that is there and dead.
   void freeze(PeerId id);
   /// Bytes accepted by `send` that the peer has not taken.

@@ -18,7 +18,7 @@ std::string body_after(RawSocket& peer) {
   return at == std::string::npos ? head : peer.read_bytes(std::stoul(head.substr(at + 16)));
 }
 
-TEST(Server, a_port_in_use_is_one_clear_line) {
+TEST(Server, d17_a_port_in_use_is_one_clear_line) {
   ScriptedServer first;
   RealClock clock;
   ServerOptions options;
@@ -216,6 +216,45 @@ TEST_F(Lines, several_clients_get_every_message_in_order) {
     const auto event = recorder.take(Kind::text);
     ASSERT_EQ(event.text, std::to_string(next[event.id]++));
   }
+}
+
+std::string websocket_request() {
+  return get("/",
+             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
+}
+
+TEST(Server, a_cut_in_mid_frame_ends_the_stream_behind_half_a_frame) {
+  ScriptedServer server;
+  server.peer = [&](PeerId id) { server.server().cut_mid_frame(id); };
+  server.start();
+  RawSocket peer = RawSocket::connect(server.server().plain_port());
+  peer.send(websocket_request());
+  ASSERT_NE(peer.read_until("\r\n\r\n").find("101"), std::string::npos);
+  const std::string rest = peer.read_to_end();
+  ASSERT_GT(rest.size(), 4U);
+  EXPECT_EQ(rest.substr(0, 2), "\x81\x7e");
+  const auto promised = static_cast<std::size_t>(static_cast<unsigned char>(rest[2])) * 256 +
+                        static_cast<unsigned char>(rest[3]);
+  EXPECT_LT(rest.size() - 4, promised);
+}
+
+TEST(Server, an_upgrade_that_is_never_answered_holds_its_socket_until_the_client_leaves) {
+  ScriptedServer server;
+  server.upgrade = [](PeerId, const HttpCall&) {
+    return UpgradeReply{.refusal = {}, .answer = UpgradeReply::Answer::never};
+  };
+  server.start();
+  {
+    RawSocket peer = RawSocket::connect(server.server().plain_port());
+    peer.send(websocket_request());
+    while (server.server().stats().requests == 0) std::this_thread::yield();
+    RawSocket other = RawSocket::connect(server.server().plain_port());
+    other.send(get("/"));
+    EXPECT_NE(other.read_until("\r\n\r\n").find("200"), std::string::npos) << "the server goes on";
+    EXPECT_EQ(server.server().stats().sockets_open, 2U);
+  }
+  while (server.server().stats().sockets_open > 0) std::this_thread::yield();
 }
 
 TEST_F(Lines, a_frozen_peer_keeps_its_socket_and_answers_nothing) {

@@ -17,7 +17,6 @@ namespace {
 constexpr std::size_t answer_header_bytes_max = 16u << 10;
 constexpr std::size_t answer_body_bytes_max = 64u << 10;
 constexpr std::size_t answer_text_max = 256;
-constexpr base::Duration close_wait = base::milliseconds{500};
 
 void draw(void* to, std::size_t size) {
   const int rc = RAND_bytes(static_cast<unsigned char*>(to), static_cast<int>(size));
@@ -85,7 +84,11 @@ WsClient::WsClient(Reactor& reactor, NetworkHandler& handler, LineCounters& coun
       options_{std::move(options)},
       gone_{std::move(gone)},
       answer_{HttpKind::response, answer_header_bytes_max, answer_body_bytes_max},
-      decoder_{WsRole::client, options_.message_bytes_max} {}
+      decoder_{WsRole::client,
+               options_.message_bytes_max,
+               {.binary = options_.binary, .inflate_ratio_max = options_.inflate_ratio_max}} {}
+
+WsClient::~WsClient() { drop(); }
 
 void WsClient::start(ssl_ctx_st* context, Resolver& resolver, base::LocalTime now) {
   add(counters_.opens, 1);
@@ -124,6 +127,7 @@ void WsClient::link_up(base::LocalTime now) {
 void WsClient::link_input(base::LocalTime now) {
   if (phase_ == Phase::upgrading) read_answer(now);
   if (phase_ == Phase::open || phase_ == Phase::closing) read_frames(now);
+  if (phase_ == Phase::leaving) consume(input().size());
 }
 
 void WsClient::read_answer(base::LocalTime now) {
@@ -193,6 +197,11 @@ void WsClient::read_frames(base::LocalTime now) {
     }
     if (event.kind == WsDecoder::Kind::need_more) break;
     switch (event.kind) {
+      case WsDecoder::Kind::binary:
+        ++messages;
+        payload_bytes += event.payload.size();
+        handler_.on_binary(id_, event.payload, now);
+        break;
       case WsDecoder::Kind::ping:
         write_frame(WsOpcode::pong, event.payload);
         break;
@@ -218,21 +227,22 @@ void WsClient::read_frames(base::LocalTime now) {
 }
 
 void WsClient::peer_closes(const WsDecoder::Event& event, base::LocalTime now) {
-  if (phase_ == Phase::closing) return end(closing_, now);
+  if (phase_ == Phase::closing) return leave(closing_, now);
   // The answer repeats the code; 1005 stands for "none" and may not be sent.
   append_frame(output(), WsOpcode::close, event.code == 1005 ? std::string{} : close_payload(event.code, {}),
                mask_key());
-  end({.reason = CloseReason::peer_closed, .code = event.code, .text = one_line(event.payload)}, now);
+  leave({.reason = CloseReason::peer_closed, .code = event.code, .text = one_line(event.payload)}, now);
 }
 
 void WsClient::refuse_frame(const WsDecoder::Event& event, base::LocalTime now) {
   if (phase_ == Phase::open)
     append_frame(output(), WsOpcode::close, close_payload(event.code, event.why), mask_key());
   const auto reason = event.code == 1009 ? CloseReason::message_too_big : CloseReason::protocol_error;
-  end({.reason = reason, .code = event.code, .text = event.why}, now);
+  leave({.reason = reason, .code = event.code, .text = event.why}, now);
 }
 
 void WsClient::link_down(LinkFault fault, const std::string& text, base::LocalTime now) {
+  if (phase_ == Phase::leaving) return reactor().disown(*this);
   if (phase_ == Phase::closing) return end(closing_, now);
   if (phase_ == Phase::upgrading) {
     return end({.reason = CloseReason::handshake_failed, .text = "during the upgrade: " + text}, now);
@@ -253,6 +263,9 @@ void WsClient::link_timer(base::LocalTime now) {
       return ping(now);
     case Phase::closing:
       return end(closing_, now);
+    case Phase::leaving:
+      drop();
+      return reactor().disown(*this);
     case Phase::connecting:
     case Phase::gone:
       return;
@@ -274,24 +287,24 @@ void WsClient::pong_came(std::string_view payload, base::LocalTime now) {
   handler_.on_pong(id_, now - ping_sent_, now);
 }
 
-void WsClient::send(std::string_view text, base::LocalTime now) {
-  PHX_ASSERT(phase_ == Phase::open, "text goes to an open line");
-  if (output().size() + text.size() > options_.send_queue_bytes_max) {
+void WsClient::send_message(WsOpcode opcode, std::string_view payload, base::LocalTime now) {
+  PHX_ASSERT(phase_ == Phase::open, "messages go to an open line");
+  if (output().size() + payload.size() > options_.send_queue_bytes_max) {
     return end(
         {.reason = CloseReason::send_queue_full, .text = fmt::format("{} bytes unsent", output().size())},
         now);
   }
-  write_frame(WsOpcode::text, text);
+  write_frame(opcode, payload);
   add(counters_.messages_out, 1);
 }
 
 void WsClient::close(std::uint16_t code, base::LocalTime now) {
-  if (phase_ == Phase::gone || phase_ == Phase::closing) return;
+  if (phase_ == Phase::leaving || phase_ == Phase::gone || phase_ == Phase::closing) return;
   closing_ = {.reason = CloseReason::requested, .code = code, .text = "closed by us"};
   if (phase_ != Phase::open) return end(closing_, now);
   write_frame(WsOpcode::close, close_payload(code, {}));
   phase_ = Phase::closing;
-  set_timer(now + close_wait);
+  set_timer(now + options_.close_timeout);
 }
 
 void WsClient::stop(base::LocalTime now) {
@@ -317,8 +330,18 @@ std::uint32_t WsClient::mask_key() {
   return mask_keys_[mask_keys_used_++];
 }
 
+/// The connection is over, but what is written must reach the peer: closing a socket with unread input would
+/// reset it.
+void WsClient::leave(CloseInfo info, base::LocalTime now) {
+  phase_ = Phase::leaving;
+  counters_.deflate.store(false, std::memory_order_relaxed);
+  send_soon();
+  set_timer(now + options_.close_timeout);
+  gone_(id_, info, now);
+}
+
 void WsClient::end(CloseInfo info, base::LocalTime now) {
-  if (phase_ == Phase::gone) return;
+  if (phase_ == Phase::leaving || phase_ == Phase::gone) return;
   phase_ = Phase::gone;
   counters_.deflate.store(false, std::memory_order_relaxed);
   drop();

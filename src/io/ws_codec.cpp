@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -18,9 +19,8 @@ namespace {
 constexpr std::size_t control_bytes_max = 125;
 constexpr std::string_view deflate_name = "permessage-deflate";
 constexpr std::string_view deflate_tail{"\x00\x00\xff\xff", 4};
-/// A message may inflate to this much without question, beyond it to inflate_ratio_max times its size.
+/// A message may inflate to this much without question, beyond it to the ratio of the options.
 constexpr std::size_t inflate_free_bytes = 64u << 10;
-constexpr std::size_t inflate_ratio_max = 200;
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -99,28 +99,6 @@ std::size_t ascii_prefix(std::string_view text) {
   }
   while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
   return at;
-}
-
-/// Bytes of the well-formed sequence (RFC 3629) at the front of `text`; 0 when it is none.
-std::size_t utf8_sequence(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(text[i])); };
-  const auto tail = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) {
-    return i < text.size() && byte(i) >= low && byte(i) <= high;
-  };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return tail(1) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    const unsigned low = lead == 0xe0 ? 0xa0 : 0x80;
-    const unsigned high = lead == 0xed ? 0x9f : 0xbf;
-    return tail(1, low, high) && tail(2) ? 3 : 0;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    const unsigned low = lead == 0xf0 ? 0x90 : 0x80;
-    const unsigned high = lead == 0xf4 ? 0x8f : 0xbf;
-    return tail(1, low, high) && tail(2) && tail(3) ? 4 : 0;
-  }
-  return 0;
 }
 
 void apply_mask(char* bytes, std::size_t size, const std::array<char, 4>& key) {
@@ -212,14 +190,36 @@ std::string ws_accept_key(std::string_view key) {
   return {encoded.begin(), encoded.begin() + size};
 }
 
-bool is_utf8(std::string_view text) {
+bool Utf8Check::put(std::string_view piece) {
   for (;;) {
-    text.remove_prefix(ascii_prefix(text));
-    if (text.empty()) return true;
-    const std::size_t size = utf8_sequence(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
+    if (tail_bytes_ == 0) piece.remove_prefix(ascii_prefix(piece));
+    if (piece.empty()) return true;
+    const auto byte = static_cast<unsigned char>(piece.front());
+    piece.remove_prefix(1);
+    if (tail_bytes_ != 0) {
+      if (byte < low_ || byte > high_) return false;
+      --tail_bytes_;
+      low_ = 0x80;
+      high_ = 0xbf;
+    } else if (byte >= 0xc2 && byte <= 0xdf) {
+      tail_bytes_ = 1;
+    } else if (byte >= 0xe0 && byte <= 0xef) {
+      tail_bytes_ = 2;
+      if (byte == 0xe0) low_ = 0xa0;   // shorter forms exist
+      if (byte == 0xed) high_ = 0x9f;  // surrogates
+    } else if (byte >= 0xf0 && byte <= 0xf4) {
+      tail_bytes_ = 3;
+      if (byte == 0xf0) low_ = 0x90;
+      if (byte == 0xf4) high_ = 0x8f;  // beyond U+10FFFF
+    } else {
+      return false;
+    }
   }
+}
+
+bool is_utf8(std::string_view text) {
+  Utf8Check check;
+  return check.put(text) && check.is_complete();
 }
 
 void InflateEnd::operator()(z_stream_s* stream) const {
@@ -239,8 +239,8 @@ struct WsDecoder::Frame {
   std::string_view payload;
 };
 
-WsDecoder::WsDecoder(WsRole role, std::size_t message_bytes_max)
-    : role_{role}, message_bytes_max_{message_bytes_max} {}
+WsDecoder::WsDecoder(WsRole role, std::size_t message_bytes_max, WsDecoderOptions options)
+    : role_{role}, message_bytes_max_{message_bytes_max}, options_{options} {}
 WsDecoder::~WsDecoder() = default;
 
 void WsDecoder::use_deflate(const DeflateTerms& terms) {
@@ -261,7 +261,7 @@ WsDecoder::Event WsDecoder::next(std::span<char> input, std::size_t& consumed) {
     Event fault;
     switch (parse(input.subspan(consumed), frame, fault)) {
       case Parse::partial:
-        return {};
+        return partial(frame);
       case Parse::broken:
         return fault;
       case Parse::whole:
@@ -298,7 +298,7 @@ WsDecoder::Parse WsDecoder::parse(std::span<char> input, Frame& frame, Event& fa
   }
   if (opcode == 0 && (!in_message_ || frame.rsv1)) return refuse(1002, "continuation of nothing");
   if ((opcode == 1 || opcode == 2) && in_message_) return refuse(1002, "new message inside a message");
-  if (opcode == 2) return refuse(1003, "binary message");
+  if (opcode == 2 && options_.binary == WsBinary::refuse) return refuse(1003, "binary message");
   if (frame.rsv1 && !inflater_) return refuse(1002, "compressed frame without an agreement");
 
   const std::size_t length_bytes = short_length == 126 ? 2 : short_length == 127 ? 8 : 0;
@@ -318,8 +318,11 @@ WsDecoder::Parse WsDecoder::parse(std::span<char> input, Frame& frame, Event& fa
   }
   frame.opcode = static_cast<WsOpcode>(opcode);
   frame.total_bytes = header_bytes + static_cast<std::size_t>(length);
-  if (input.size() < frame.total_bytes) return Parse::partial;
   char* payload = input.data() + header_bytes;
+  if (input.size() < frame.total_bytes) {
+    if (!masked) frame.payload = {payload, input.size() - header_bytes};
+    return Parse::partial;
+  }
   if (masked) {
     std::array<char, 4> key;
     std::memcpy(key.data(), payload - 4, 4);
@@ -343,15 +346,36 @@ WsDecoder::Event WsDecoder::control(const Frame& frame) const {
   return {.kind = Kind::close, .payload = reason, .code = code};
 }
 
+/// What has come of a frame that is not whole yet: broken text need not be waited for. Masked bytes (a
+/// server's input) wait for their frame.
+WsDecoder::Event WsDecoder::partial(const Frame& frame) {
+  const bool first = frame.opcode == WsOpcode::text;
+  const bool plain_text =
+      first ? !frame.rsv1 : frame.opcode == WsOpcode::continuation && is_text_ && !compressed_;
+  if (!plain_text || frame.payload.size() <= checked_early_) return {};
+  if (first && checked_early_ == 0) utf8_ = {};
+  if (!utf8_.put(frame.payload.substr(checked_early_))) return broken(1007, "text message is not UTF-8");
+  checked_early_ = frame.payload.size();
+  return {};
+}
+
 /// Empty: the message goes on in the next frame.
 std::optional<WsDecoder::Event> WsDecoder::data(const Frame& frame) {
   const bool first = frame.opcode != WsOpcode::continuation;
+  const std::size_t checked_early = std::exchange(checked_early_, 0);
   if (first) {
     compressed_ = frame.rsv1;
+    is_text_ = frame.opcode == WsOpcode::text;
     assembled_size_ = 0;
     compressed_size_ = 0;
-    if (frame.final && !compressed_) return message(frame.payload);
+    if (checked_early == 0) utf8_ = {};
+    if (frame.final && !compressed_) {
+      if (is_text_ && !(utf8_.put(frame.payload.substr(checked_early)) && utf8_.is_complete()))
+        return broken(1007, "text message is not UTF-8");
+      return message(frame.payload);
+    }
   }
+  const std::size_t assembled_before = assembled_size_;
   in_message_ = !frame.final;
   if (compressed_) {
     compressed_size_ += frame.payload.size();
@@ -369,6 +393,13 @@ std::optional<WsDecoder::Event> WsDecoder::data(const Frame& frame) {
     }
     assembled_size_ += frame.payload.size();
   }
+  if (is_text_) {
+    const std::string_view piece = compressed_ ? std::string_view{assembled_.data() + assembled_before,
+                                                                  assembled_size_ - assembled_before}
+                                               : frame.payload.substr(checked_early);
+    if (!utf8_.put(piece) || (frame.final && !utf8_.is_complete()))
+      return broken(1007, "text message is not UTF-8");
+  }
   if (!frame.final) return std::nullopt;
   return message({assembled_.data(), assembled_size_});
 }
@@ -377,7 +408,7 @@ std::optional<WsDecoder::Event> WsDecoder::inflate(std::string_view bytes) {
   z_stream_s& stream = *inflater_;
   stream.next_in = zlib_input(bytes);
   stream.avail_in = static_cast<uInt>(bytes.size());
-  const std::size_t ratio_limit = std::max(inflate_free_bytes, compressed_size_ * inflate_ratio_max);
+  const std::size_t ratio_limit = std::max(inflate_free_bytes, compressed_size_ * options_.inflate_ratio_max);
   const std::size_t limit = std::min(message_bytes_max_, ratio_limit);
   for (;;) {
     if (assembled_.size() == assembled_size_) {
@@ -404,8 +435,7 @@ std::optional<WsDecoder::Event> WsDecoder::inflate(std::string_view bytes) {
 }
 
 WsDecoder::Event WsDecoder::message(std::string_view payload) const {
-  if (!is_utf8(payload)) return broken(1007, "text message is not UTF-8");
-  return {.kind = Kind::text, .payload = payload};
+  return {.kind = is_text_ ? Kind::text : Kind::binary, .payload = payload};
 }
 
 WsDeflater::WsDeflater(const DeflateTerms& terms) : reset_{terms.reset_outbound} {

@@ -79,6 +79,20 @@ std::string ws_accept_key(std::string_view key);
 
 bool is_utf8(std::string_view text);
 
+/// Well-formed UTF-8 (RFC 3629) checked piece by piece: the first byte that cannot stand where it stands is
+/// noticed when it comes, wherever the pieces are cut.
+class Utf8Check {
+ public:
+  /// False from the first impossible byte on; ask no more then.
+  bool put(std::string_view piece);
+  /// No sequence is open.
+  bool is_complete() const { return tail_bytes_ == 0; }
+
+ private:
+  int tail_bytes_ = 0;  ///< the open sequence wants so many more, the next of them within these two
+  unsigned char low_ = 0x80, high_ = 0xbf;
+};
+
 struct InflateEnd {
   void operator()(z_stream_s* stream) const;
 };
@@ -86,11 +100,18 @@ struct DeflateEnd {
   void operator()(z_stream_s* stream) const;
 };
 
-/// Bytes in, events out. Never reads past its input, never throws on it, holds at most message_bytes_max of a
-/// fragmented or compressed message.
+enum class WsBinary : std::uint8_t { refuse, accept };
+struct WsDecoderOptions {
+  WsBinary binary = WsBinary::refuse;   ///< refused ones end the connection with 1003
+  std::size_t inflate_ratio_max = 200;  ///< a message beyond 64 KiB may inflate to this many times its size
+};
+
+/// Bytes in, events out. Text is checked as UTF-8 while it arrives, so that nobody waits for the end of a
+/// message that is broken already. Never reads past its input, never throws on it, holds at most
+/// message_bytes_max of a fragmented or compressed message.
 class WsDecoder {
  public:
-  enum class Kind : std::uint8_t { need_more, text, ping, pong, close, broken };
+  enum class Kind : std::uint8_t { need_more, text, binary, ping, pong, close, broken };
   struct Event {
     Kind kind = Kind::need_more;
     std::string_view payload;  ///< valid until the next call; into the input where possible
@@ -98,7 +119,7 @@ class WsDecoder {
     const char* why = "";      ///< broken: one line
   };
 
-  WsDecoder(WsRole role, std::size_t message_bytes_max);
+  WsDecoder(WsRole role, std::size_t message_bytes_max, WsDecoderOptions options = {});
   ~WsDecoder();
   /// Agreed in the handshake, before the first frame.
   void use_deflate(const DeflateTerms& terms);
@@ -112,16 +133,21 @@ class WsDecoder {
   enum class Parse : std::uint8_t { whole, partial, broken };
   Parse parse(std::span<char> input, Frame& frame, Event& broken) const;
   Event control(const Frame& frame) const;
+  Event partial(const Frame& frame);
   std::optional<Event> data(const Frame& frame);
   std::optional<Event> inflate(std::string_view bytes);
   Event message(std::string_view payload) const;
 
   WsRole role_;
   std::size_t message_bytes_max_;
+  WsDecoderOptions options_;
   std::unique_ptr<z_stream_s, InflateEnd> inflater_;
   bool reset_inbound_ = false;
   bool in_message_ = false;
   bool compressed_ = false;
+  bool is_text_ = false;
+  Utf8Check utf8_;                 ///< of the message so far
+  std::size_t checked_early_ = 0;  ///< bytes of the frame that is still arriving which it has seen
   std::vector<char> assembled_;
   std::size_t assembled_size_ = 0;
   std::size_t compressed_size_ = 0;

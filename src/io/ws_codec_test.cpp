@@ -105,6 +105,41 @@ TEST(WsDecoder, breaking_the_protocol_is_answered_with_the_right_code) {
   EXPECT_EQ(decode(server, frame(0x81, "x"), 1).front().code, 1002) << "not masked by a client";
 }
 
+TEST(WsDecoder, binary_messages_come_through_only_where_they_are_wanted) {
+  WsDecoder decoder{WsRole::client, 1024, {.binary = WsBinary::accept}};
+  const auto seen = decode(
+      decoder, frame(0x82, "\xff\xfe") + frame(0x02, "\x80") + frame(0x80, "\x81") + frame(0x81, "t"), 1);
+  EXPECT_EQ(seen, (std::vector<Seen>{
+                      {Kind::binary, "\xff\xfe", 0}, {Kind::binary, "\x80\x81", 0}, {Kind::text, "t", 0}}));
+}
+
+TEST(WsDecoder, broken_text_is_refused_before_its_frame_is_whole) {
+  const auto without_end = [](unsigned first, std::string_view payload) {
+    return frame(first, std::string{payload} + std::string(60, 'x')).substr(0, 2 + payload.size());
+  };
+  EXPECT_EQ(first_event(without_end(0x81, "good so far \xe2\x82")).kind, Kind::need_more);
+  EXPECT_EQ(first_event(without_end(0x81, "good so far \xed\xa0")).code, 1007);
+  EXPECT_EQ(first_event(frame(0x01, "a\xf4") + without_end(0x80, "\x90")).code, 1007) << "across frames";
+  EXPECT_EQ(first_event(frame(0x01, "a\xf4") + frame(0x00, "\x90")).code, 1007)
+      << "in a frame that is not the last";
+  EXPECT_EQ(first_event(frame(0x01, "a\xe2") + frame(0x80, "\x82")).code, 1007) << "ends inside a character";
+}
+
+TEST(WsDecoder, text_cut_anywhere_is_the_text) {
+  const std::string text =
+      "\xce\xba\xe1\xbd\xb9 \xf0\x9f\x98\x80 " + std::string(50, 'a') + "\xf4\x8f\xbf\xbf";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    const std::string bytes =
+        frame(0x01, text.substr(0, cut)) + frame(0x80, text.substr(cut)) + frame(0x81, text);
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{3}, bytes.size()}) {
+      WsDecoder decoder{WsRole::client, 1024};
+      ASSERT_EQ(decode(decoder, bytes, piece),
+                (std::vector<Seen>{{Kind::text, text, 0}, {Kind::text, text, 0}}))
+          << cut << " " << piece;
+    }
+  }
+}
+
 TEST(WsDecoder, a_length_beyond_the_bound_is_refused_when_its_header_is_seen) {
   EXPECT_EQ(first_event(std::string("\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff", 10)).code, 1009);
   EXPECT_EQ(first_event(std::string("\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff", 10)).code, 1009);

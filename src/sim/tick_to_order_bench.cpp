@@ -19,7 +19,7 @@ class Stopwatch final : public World::Probe {
  public:
   void before(const engine::Input& input) override {
     const auto* frame = std::get_if<engine::FrameReceived>(&input);
-    timing_ = frame != nullptr && frame->connection == engine::ConnectionId::public_stream;
+    timing_ = frame != nullptr && engine::channel_of(frame->connection) == engine::Channel::public_data;
     begin_ = std::chrono::steady_clock::now();
   }
   void after(const engine::Input&, const engine::Actions& actions) override {

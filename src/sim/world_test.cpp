@@ -124,27 +124,87 @@ base::Duration until_withdrawn(World& world, base::Duration limit) {
   return world.now() - begin;
 }
 
-TEST(World, a_cut_market_connection_withdraws_every_quote_at_once_and_comes_back) {
+TEST(World, a_cut_of_both_market_connections_withdraws_every_quote_at_once_and_comes_back) {
   World world{two_symbols(2)};
   world.run_for(seconds{15});
   ASSERT_GT(open_orders(world), 0U);
-  world.cut(ConnectionId::public_stream);
+  world.cut(ConnectionId::public_a);
+  world.cut(ConnectionId::public_b);
   EXPECT_LT(until_withdrawn(world, seconds{1}), milliseconds{100});
   world.run_for(seconds{10});
   EXPECT_GT(open_orders(world), 2U * layers);
-  EXPECT_EQ(world.open_sockets(ConnectionId::public_stream), 1U);
+  EXPECT_EQ(world.open_sockets(ConnectionId::public_a), 1U);
+  EXPECT_EQ(world.open_sockets(ConnectionId::public_b), 1U);
   stop_and_expect_nothing_left(world);
 }
 
-TEST(World, a_cut_user_stream_withdraws_and_reconciles_what_was_missed) {
+TEST(World, a_cut_of_one_market_connection_of_two_withdraws_nothing) {
+  World world{two_symbols(2)};
+  world.run_for(seconds{15});
+  for (const auto id :
+       {ConnectionId::public_a, ConnectionId::public_b, ConnectionId::user_a, ConnectionId::user_b}) {
+    world.cut(id);
+    for (int i = 0; i < 100; ++i) {
+      world.run_for(milliseconds{100});
+      EXPECT_GT(open_orders(world), 0U);
+    }
+  }
+  EXPECT_EQ(world.incident_count(ops::IncidentKind::withdrawn), 0U);
+  EXPECT_EQ(world.incident_count(ops::IncidentKind::resync), 0U);
+  stop_and_expect_nothing_left(world);
+}
+
+TEST(World, i07_d02_a_cut_user_stream_withdraws_and_reconciles_what_was_missed) {
   World world{two_symbols(3)};
   world.run_for(seconds{20});
   for (int i = 0; i < 5; ++i) {
-    world.cut(ConnectionId::private_stream);
+    world.cut(ConnectionId::user_a);
+    world.cut(ConnectionId::user_b);
+    EXPECT_LT(until_withdrawn(world, seconds{1}), milliseconds{100});
     world.run_for(seconds{7});
     EXPECT_GT(open_orders(world), 0U);
   }
   stop_and_expect_nothing_left(world);
+}
+
+TEST(World, i11_a_fall_of_any_size_moves_the_ladder) {
+  World world{two_symbols(12)};
+  world.run_for(seconds{20});
+  const model::SymbolId eth{0};
+  const auto before = world.engine().book(eth).top()->mid();
+  world.exchange().administer(world.venue_time(world.now()), [](exchange::Core& core, exchange::CoreEvents&) {
+    core.set_regime(*core.find_symbol("ETHUSDC"), exchange::Regime::crash);
+  });
+  bool fell = false;
+  for (int i = 0; i < 600; ++i) {
+    world.run_for(milliseconds{100});
+    const auto top = world.engine().book(eth).top();
+    const auto own = world.engine().orders().best_live(eth, model::Side::bid);
+    if (!top || !own) continue;
+    fell |= top->mid().to_double() < before.to_double() * 0.998;
+    EXPECT_GT(own->to_double(), top->mid().to_double() * 0.98) << "it follows the price";
+  }
+  EXPECT_TRUE(fell) << "the market fell by more than 20 basis points";
+}
+
+TEST(World, a_forced_order_of_the_venue_latches_the_kill) {
+  World world{two_symbols(13)};
+  world.run_for(seconds{40});
+  ASSERT_GT(open_orders(world), 0U);
+  world.exchange().administer(
+      world.venue_time(world.now()), [&](exchange::Core& core, exchange::CoreEvents& events) {
+        for (const auto* name : {"ETHUSDC", "SOLUSDC"}) {
+          static_cast<void>(core.liquidate(*core.find_account(world.api_key()), *core.find_symbol(name),
+                                           world.venue_time(world.now()), events));
+        }
+      });
+  world.run_for(seconds{5});
+  ops::Status status;
+  world.engine().fill_status(status, world.now());
+  EXPECT_TRUE(status.latched);
+  EXPECT_EQ(open_orders(world), 0U);
+  world.run_for(seconds{30});
+  EXPECT_EQ(open_orders(world), 0U) << "nothing is quoted until a person re-arms";
 }
 
 TEST(World, a_cut_order_connection_leaves_no_order_unaccounted_for) {
@@ -168,7 +228,8 @@ TEST(World, a_cut_order_connection_leaves_no_order_unaccounted_for) {
 TEST(World, a_hole_in_the_depth_stream_withdraws_that_symbol_and_rebuilds_its_book) {
   World world{two_symbols(5)};
   world.run_for(seconds{15});
-  world.drop_frames(ConnectionId::public_stream, 40);
+  world.drop_frames(ConnectionId::public_a, 40);
+  world.drop_frames(ConnectionId::public_b, 40);
   world.run_for(seconds{10});
   ops::Status status;
   world.engine().fill_status(status, world.now());
@@ -206,7 +267,7 @@ TEST(World, two_hundred_cuts_never_leave_more_than_one_socket_a_line) {
   stop_and_expect_nothing_left(world);
 }
 
-TEST(World, a_clock_far_from_the_venues_does_not_matter) {
+TEST(World, i17_a_clock_far_from_the_venues_does_not_matter) {
   auto options = two_symbols(8);
   options.clock_offset = seconds{-15};
   World world{options};
@@ -220,15 +281,22 @@ class AllocationProbe final : public World::Probe {
  public:
   void before(const engine::Input& input) override {
     const auto* frame = std::get_if<engine::FrameReceived>(&input);
-    counting_ = frame != nullptr && frame->connection == ConnectionId::public_stream;
+    counting_ = frame != nullptr && engine::channel_of(frame->connection) == engine::Channel::public_data &&
+                frame->payload.starts_with(R"({"stream")");
     allocations_seen = base::allocations.load();
   }
   void after(const engine::Input&, const engine::Actions& actions) override {
     if (!counting_) return;
     const auto allocated = base::allocations.load() - allocations_seen;
     for (const auto& action : actions) {
-      if (std::holds_alternative<engine::SendText>(action)) ++requests;
-      if (std::holds_alternative<engine::Note>(action)) return;  // something rare is being told
+      if (const auto* sent = std::get_if<engine::SendText>(&action)) {
+        if (sent->connection != ConnectionId::order_api) return;  // subscriptions are listed once a minute
+        ++requests;
+      }
+      // Something rare is being told.
+      if (std::holds_alternative<engine::Note>(action) ||
+          std::holds_alternative<engine::RecordIncident>(action))
+        return;
     }
     ++frames;
     total += allocated;
@@ -242,12 +310,12 @@ class AllocationProbe final : public World::Probe {
 
 TEST(World, a_market_frame_becomes_signed_requests_without_allocating) {
   World world{two_symbols(11)};
-  world.run_for(seconds{30});
+  world.run_for(seconds{90});
   AllocationProbe probe;
   world.set_probe(&probe);
-  world.run_for(seconds{30});
+  world.run_for(seconds{60});
   EXPECT_GT(probe.frames, 1000U);
-  EXPECT_GT(probe.requests, 10U);
+  EXPECT_GT(probe.requests, 5U);
   EXPECT_EQ(probe.total, 0U);
 }
 

@@ -20,7 +20,7 @@ test('the demo quotes five symbols and its ledger equals the exchange\'s', async
     assert.match(metrics, new RegExp(`phoenix_symbol_live\\{symbol="${symbol}"\\} 1\n`));
     assert.match(metrics, new RegExp(`phoenix_orders_live\\{symbol="${symbol}",side="bid"\\} [1-9]`));
   }
-  assert.match(metrics, /phoenix_ws_connected\{stream="public"\} 1\n/);
+  assert.match(metrics, /phoenix_ws_connected\{stream="public_a"\} 1\n/);
   assert.match(metrics, /phoenix_frames_bad_total 0\n/);
   assert.match(metrics, /phoenix_ring_dropped_total\{ring="frames"\} 0\n/);
   assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404);

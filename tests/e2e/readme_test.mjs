@@ -76,3 +76,11 @@ test('every file the documents link to is there', () => {
     }
   }
 });
+
+test('a simulated run is as shown', async () => {
+  const place = clone();
+  const simulation = show('build/release/phoenix simulate --seed 7 --hours 0.1', place);
+  assert.equal(await simulation.exit, 0, simulation.stdout + simulation.stderr);
+  assert.match(simulation.stdout, /seed +7/);
+  rmSync(place, { recursive: true });
+});

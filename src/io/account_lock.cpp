@@ -1,0 +1,102 @@
+#include "io/account_lock.hpp"
+
+#include "base/assert.hpp"
+#include "io/descriptor.hpp"
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <string>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace phoenix::io {
+namespace {
+
+/// Locks of an open file description: unlike those of `flock` they can be asked for without being taken, and
+/// unlike those of a process they do not fall when some other descriptor of the file is closed.
+struct flock whole_file() {
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+std::uint32_t pid_in(int fd) {
+  std::array<char, 16> text{};
+  const ssize_t size = ::pread(fd, text.data(), text.size(), 0);
+  std::uint32_t pid = 0;
+  if (size > 0) std::from_chars(text.data(), text.data() + size, pid);
+  return pid;
+}
+
+}  // namespace
+
+std::filesystem::path account_lock_directory() {
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  std::filesystem::path directory{fmt::format("/tmp/phoenix-{}", ::geteuid())};
+  // A session that is over leaves its name in the environment of what it started.
+  if (runtime != nullptr && *runtime != '\0' && ::access(runtime, F_OK) == 0)
+    directory = std::filesystem::path{runtime} / "phoenix";
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) throw_errno("create", directory);
+  struct stat info{};
+  if (::lstat(directory.c_str(), &info) != 0) throw_errno("look at", directory);
+  if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 0077) != 0) {
+    throw FileError(
+        fmt::format("{} must be a directory of the user who runs phoenix, of mode 0700", directory.string()));
+  }
+  return directory;
+}
+
+std::filesystem::path account_lock_path(const std::filesystem::path& directory, std::string_view host,
+                                        std::string_view api_key) {
+  const std::string account = fmt::format("{}\n{}", host, api_key);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  const int ok = EVP_Digest(account.data(), account.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  PHX_ASSERT(ok == 1 && size >= 8, "SHA-256 of a short text works");
+  std::string name = "account-";
+  for (std::size_t i = 0; i < 8; ++i) name += fmt::format("{:02x}", digest[i]);
+  return directory / (name + ".lock");
+}
+
+AccountLock::AccountLock(const std::filesystem::path& path) {
+  Descriptor fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  if (!fd.is_open()) throw_errno("open", path);
+  struct flock lock = whole_file();
+  if (::fcntl(*fd, F_OFD_SETLK, &lock) != 0) {
+    if (errno != EAGAIN && errno != EACCES) throw_errno("lock", path);
+    throw FileError(
+        fmt::format("this account is in use by process {} on this machine ({})", pid_in(*fd), path.string()));
+  }
+  if (::ftruncate(*fd, 0) != 0) throw_errno("write", path);
+  write_all(*fd, fmt::format("{}\n", ::getpid()), path);
+  fd_ = fd.release();
+}
+
+AccountLock::~AccountLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+AccountLock::AccountLock(AccountLock&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
+AccountLock& AccountLock::operator=(AccountLock&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+std::optional<std::uint32_t> account_lock_holder(const std::filesystem::path& path) {
+  const Descriptor fd{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
+  if (!fd.is_open()) {
+    if (errno == ENOENT) return std::nullopt;
+    throw_errno("open", path);
+  }
+  struct flock lock = whole_file();
+  if (::fcntl(*fd, F_OFD_GETLK, &lock) != 0) throw_errno("ask the lock of", path);
+  if (lock.l_type == F_UNLCK) return std::nullopt;
+  return pid_in(*fd);
+}
+
+}  // namespace phoenix::io
