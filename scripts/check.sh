@@ -18,10 +18,23 @@ leg_arrows() { scripts/build.sh release check_arrows; }
 
 leg_format() { scripts/sources.sh | xargs -r clang-format-19 --dry-run -Werror; }
 
+# Equal seeds give equal hashes in every build type and with both compilers.
+same_hash() {
+  local build hashes=""
+  for build in release "$1"; do
+    hashes+=" $("build/$build/phoenix" simulate --seed 7 --runs 4 --hours 0.1 --json 2>/dev/null | tr ',' '\n' | grep trace_hash)"
+  done
+  # shellcheck disable=SC2086
+  set -- $hashes
+  echo "trace hashes:$hashes"
+  [ "${2:-missing}" = "${4:-other}" ]
+}
+
 leg_asan() {
   scripts/build.sh asan all
   # The end-to-end tests drive the release build, and what must not compile has no run to watch.
   run_tests asan --label-exclude 'e2e|static|compile'
+  same_hash asan
 }
 
 leg_fuzz() {
@@ -51,6 +64,7 @@ leg_tsan() {
 leg_gcc() {
   scripts/build.sh gcc all -- -DPHOENIX_BENCH=OFF
   run_tests gcc --label-exclude 'e2e|static'
+  same_hash gcc
 }
 
 changed_files() {

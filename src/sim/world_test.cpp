@@ -267,6 +267,30 @@ TEST(World, two_hundred_cuts_never_leave_more_than_one_socket_a_line) {
   stop_and_expect_nothing_left(world);
 }
 
+TEST(World, traffic_above_the_budget_steps_down_and_up_again_without_a_wrong_book) {
+  auto options = two_symbols(14);
+  options.engine.bandwidth_bytes_per_s = 8'000;
+  World world{options};
+  world.run_for(seconds{10});
+  int deepest = 0;
+  ops::Status status;
+  for (int i = 0; i < 240; ++i) {
+    world.run_for(seconds{1});
+    world.engine().fill_status(status, world.now());
+    deepest = std::max(deepest, status.bandwidth_step);
+    for (std::size_t c = 0; c + 1 < engine::connections_count; c += engine::slots_count) {
+      std::size_t open = 0;
+      for (std::size_t slot = 0; slot < engine::slots_count; ++slot)
+        open += world.open_sockets(static_cast<ConnectionId>(c + slot));
+      EXPECT_LE(open, 3U);
+    }
+  }
+  EXPECT_GE(deepest, 3) << "slower depth, slower still, one line";
+  EXPECT_EQ(status.symbols[0].state, ops::SymbolState::live) << "the first symbol is never shed";
+  EXPECT_EQ(status.frames_bad, 0U);
+  stop_and_expect_nothing_left(world);
+}
+
 TEST(World, i17_a_clock_far_from_the_venues_does_not_matter) {
   auto options = two_symbols(8);
   options.clock_offset = seconds{-15};

@@ -2,7 +2,7 @@
 // stops nothing, what both lose withdraws, and everything comes back by itself.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -93,6 +93,25 @@ for (const kind of ['cut', 'cut_mid_frame', 'close', 'age_cut', 'server_shutdown
     });
   }
 }
+
+test('disconnects in a row leave descriptors and threads as they were', async () => {
+  const used = () => ({
+    descriptors: readdirSync(`/proc/${maker.child.pid}/fd`).length,
+    threads: Number(/^Threads:\s+(\d+)/m.exec(readFileSync(`/proc/${maker.child.pid}/status`, 'utf8'))[1]),
+  });
+  await whole();
+  const first = used();
+  for (let i = 0; i < 9; ++i) {
+    const before_reconnects = await reconnects();
+    await put(`at 0s cut ${['public', 'market', 'private'][i % 3]} oldest`);
+    await until('the line is lost', async () => (await reconnects()) > before_reconnects);
+    const open = (await state()).peers;
+    for (const route of ['public', 'market', 'private']) assert.ok((open[route] ?? []).length <= 3, route);
+    await whole();  // openings share a budget: after a burst one every 2.5 s
+  }
+  await until('descriptors are given back', () => used().descriptors <= first.descriptors + 4);
+  assert.equal(used().threads, first.threads);
+});
 
 test('a stream muted on both lines withdraws that symbol and comes back when it flows', async () => {
   await full();
