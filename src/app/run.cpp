@@ -17,9 +17,10 @@ namespace phoenix::app {
 int run(const RunArguments& arguments) {
   Config config = load_config(arguments.config);
   if (venue::binance::is_live(config.hosts)) {
-    throw StartError(arguments.config.string() +
-                     ": live hosts are refused: this version has no loss limits and no preflight yet; use the local "
-                     "exchange or the testnet");
+    throw StartError(
+        arguments.config.string() +
+        ": live hosts are refused: this version has no loss limits and no preflight yet; use the local "
+        "exchange or the testnet");
   }
   refuse_when_latched(config, arguments.config);
   const io::StopSignals signals;
