@@ -32,8 +32,8 @@ same_hash() {
 
 leg_asan() {
   scripts/build.sh asan all
-  # The end-to-end tests drive the release build, and what must not compile has no run to watch.
-  run_tests asan --label-exclude 'e2e|static|compile'
+  # The end-to-end tests and the simulations drive the release build, and what must not compile has no run to watch.
+  run_tests asan --label-exclude 'e2e|static|compile|simulate'
   same_hash asan
 }
 
@@ -63,7 +63,7 @@ leg_tsan() {
 
 leg_gcc() {
   scripts/build.sh gcc all -- -DPHOENIX_BENCH=OFF
-  run_tests gcc --label-exclude 'e2e|static'
+  run_tests gcc --label-exclude 'e2e|static|simulate'
   same_hash gcc
 }
 
