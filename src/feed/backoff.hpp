@@ -31,7 +31,8 @@ class Backoff {
   /// The same where the venue demands a pause: never shorter, and up to 5 % longer, so that all who were told
   /// the same do not come back in the same instant.
   base::Duration next_after(base::Duration pause) {
-    return std::max(next(), pause + base::Duration{rng_.between(0, pause.count() / 20)});
+    const base::Duration own = next();  // drawn first: the order of arguments is the compiler's
+    return std::max(own, pause + base::Duration{rng_.between(0, pause.count() / 20)});
   }
   void succeeded() { failures_ = 0; }
   int failures() const { return failures_; }
