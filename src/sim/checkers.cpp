@@ -620,6 +620,13 @@ bool Checkers::is_calm(base::Duration for_at_least) {
   return !last || world_.now() - *last >= for_at_least;
 }
 
+namespace {
+
+/// A strategy that threw twice in ten minutes stays out until a person has looked: that is its recovery.
+bool waits_for_a_person(const ops::SymbolStatus& row) { return row.reason.view() == "strategy failed twice"; }
+
+}  // namespace
+
 bool Checkers::is_recovered() {
   if (!world_.is_alive() || world_.is_paused()) return false;
   ops::Status status;
@@ -627,6 +634,7 @@ bool Checkers::is_recovered() {
   for (const auto& s : symbols_) {
     if (s.id.index >= status.symbols.size()) return false;
     const auto& row = status.symbols[s.id.index];
+    if (waits_for_a_person(row) && s.open.empty()) continue;
     if (row.state != ops::SymbolState::live) return false;
     if (static_cast<int>(s.open.size()) < s.complete) return false;
   }
@@ -645,6 +653,7 @@ void Checkers::expect_recovered(LocalTime last_fault_end) {
   for (const auto& s : symbols_) {
     if (s.id.index >= status.symbols.size()) continue;
     const auto& row = status.symbols[s.id.index];
+    if (waits_for_a_person(row) && s.open.empty()) continue;
     if (row.state == ops::SymbolState::live && static_cast<int>(s.open.size()) >= s.complete) continue;
     violated("recovery", &s,
              fmt::format("{:.1f} s after the last fault it has {} orders and says \"{}\"",
