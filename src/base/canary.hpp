@@ -17,7 +17,11 @@ enum class Canary : std::uint8_t {
   resent_with_new_id,        ///< an order of unknown outcome is forgotten, and its quote placed anew
   probe_behind_is_quiet,     ///< a probe whose id is behind ours proves the market quiet
   session_adds,              ///< a reconnect opens one connection more and keeps the old one
-  risk_limit_off             ///< quotes are not cut to the position limit
+  risk_limit_off,            ///< quotes are not cut to the position limit
+  repair_not_recorded,       ///< trades fetched from the venue's history are left out of the recording
+  covered_delta_recorded,    ///< a change of the book that another line had brought is recorded again
+  recording_not_resumed,     ///< a new process does not know which trades the one before recorded
+  book_loss_unnamed          ///< the ledger does not say that the chain of the book had a hole
 };
 
 #ifdef PHOENIX_CANARIES
