@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Phoenix is built and tested with and this machine lacks. Silent and quick when nothing is missing.
 #
-#   scripts/setup.sh          what the build needs: Debian packages
-#   scripts/setup.sh test     and what the end-to-end tests need: Node and the npm clients they drive
+#   scripts/setup.sh          what the build needs: Debian packages, and DuckDB unless the system has one
+#   scripts/setup.sh test     and what the end-to-end tests need: the npm clients they drive
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,10 +13,32 @@ packages=(
   libsimdjson-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev libexpected-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
-if [ "${1:-}" = test ]; then
+
+# DuckDB is in no Debian 12 package. Its library comes from npm as a package of one file, its header out of another
+# package's sources: that header with this library is what the program is built and tested with.
+duckdb_library=native/node_modules/@duckdb/node-bindings-linux-x64/libduckdb.so
+duckdb_header=native/include/duckdb.h
+duckdb_sources=duckdb@1.4.4
+duckdb_sources_sha512=844249e61c9517454b8f776638ba6c5ab411d1bddde1892ab72826ea25178c72430e74aa83f5122b171be6abcdace84560f824b5ac94e9d5c2b603ea7269a9a2
+
+system_duckdb() {
+  local directory
+  for directory in /usr/local /usr; do
+    [ -f "$directory/include/duckdb.h" ] && ldconfig -p 2>/dev/null | grep -q 'libduckdb\.so ' && return 0
+  done
+  return 1
+}
+need_duckdb=yes
+if system_duckdb || { [ -f "$duckdb_library" ] && [ -f "$duckdb_header" ] && cmp -s native/package-lock.json native/node_modules/.installed-from; }; then
+  need_duckdb=
+fi
+
+if [ "${1:-}" = test ] || [ -n "$need_duckdb" ]; then
   # Any Node from 18 on will do; Debian's own is installed only where there is none at all.
   command -v node >/dev/null || packages+=(nodejs)
   command -v npm >/dev/null || packages+=(npm)
+fi
+if [ "${1:-}" = test ]; then
   command -v openssl >/dev/null || packages+=(openssl)
 fi
 
@@ -47,6 +69,22 @@ if [ "${#missing[@]}" -gt 0 ]; then
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "${apt_options[@]}" update
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "${apt_options[@]}" install -y --no-install-recommends \
     "${missing[@]}"
+fi
+
+if [ -n "$need_duckdb" ]; then
+  echo "setup: installing the DuckDB library"
+  (cd native && npm ci --ignore-scripts --no-audit --no-fund --silent)
+  [ -f "$duckdb_library" ] || { echo "setup: npm has no DuckDB library for this machine; install DuckDB with its header yourself" >&2; exit 2; }
+  cp native/package-lock.json native/node_modules/.installed-from
+  if [ ! -f "$duckdb_header" ]; then
+    unpacked=$(mktemp -d)
+    trap 'rm -rf "$unpacked"' EXIT
+    npm pack "$duckdb_sources" --silent --pack-destination "$unpacked" >/dev/null
+    echo "$duckdb_sources_sha512  $(echo "$unpacked"/*.tgz)" | sha512sum --check --quiet
+    tar -xzf "$unpacked"/*.tgz -C "$unpacked" package/src/duckdb/src/include/duckdb.h
+    mkdir -p native/include
+    mv "$unpacked/package/src/duckdb/src/include/duckdb.h" "$duckdb_header"
+  fi
 fi
 
 if [ "${1:-}" = test ] && [ -f tests/e2e/package-lock.json ]; then
