@@ -38,7 +38,8 @@ constexpr Column trades_columns[] = {
     {"best_buy_fill", Type::decimal, maybe, "quote",
      "best ask when it came: what a taker would have bought at"},
     {"best_sell_fill", Type::decimal, maybe, "quote", "best bid when it came"},
-    {"source", Type::text, never, "", "line a, b or c; rest: repaired from the venue's history"},
+    {"source", Type::text, never, "",
+     "line a, b or c; rest: repaired from the venue's history; journal: read by a run that died"},
 };
 constexpr Column depth_columns[] = {
     event_time,
@@ -255,7 +256,7 @@ constexpr Column coverage_columns[] = {
     {"stream", Type::text, never, "", "trades, depth, ticker, mark_price, liquidations, journal"},
     {"status", Type::text, never, "", "received, covered (came again on another line), lost, repaired"},
     {"cause", Type::text, never, "", "of a loss; empty otherwise"},
-    {"source", Type::text, never, "", "where a repair came from: rest, line, snapshot; empty otherwise"},
+    {"source", Type::text, never, "", "where a repair came from: rest, journal, snapshot; empty otherwise"},
     {"first_id", Type::integer, maybe, "", "first id of the range"},
     {"last_id", Type::integer, maybe, "", "last id of the range"},
     {"count", Type::integer, never, "", "rows, or ids where they are lost"},
