@@ -136,7 +136,7 @@ void Session::opened(LocalTime now, Actions& out) {
     become_live(now);
     return;
   }
-  silent_ = streams_.size();
+  silent_ = usual_speakers();
   for (auto& s : streams_) s.want_subscribe = true;
   settle_at_ = now + options_.settle;
   list_at_ = now + options_.list_interval;
@@ -172,8 +172,14 @@ std::optional<std::size_t> Session::frame(std::string_view stream, std::int64_t 
   look_at_ = std::min(look_at_, now + look_pause);
   if (s.delivered) return index;
   s.delivered = true;
+  if (options_.streams[index].speech == Speech::sparse) return index;
   if (silent_ > 0 && --silent_ == 0) become_live(now);
   return index;
+}
+
+std::size_t Session::usual_speakers() const {
+  return static_cast<std::size_t>(std::count_if(options_.streams.begin(), options_.streams.end(),
+                                                [](const auto& s) { return s.speech == Speech::usual; }));
 }
 
 void Session::claim(std::size_t index, std::int64_t position, Witness witness, LocalTime now) {
@@ -242,7 +248,7 @@ void Session::note_health(LocalTime now) {
   if (!is_open()) return;
   std::optional<LocalTime> well_since = live_since_;
   // In a quiet market some streams may not have spoken at all; the others prove the connection.
-  if (!well_since && silent_ < streams_.size()) well_since = *opened_at_ + options_.settle;
+  if (!well_since && silent_ < usual_speakers()) well_since = *opened_at_ + options_.settle;
   if (!well_since) return;
   if (last_stall_) well_since = std::max(*well_since, *last_stall_);
   if (now - *well_since >= options_.healthy_after) backoff_.succeeded();

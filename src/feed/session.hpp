@@ -15,9 +15,16 @@
 
 namespace phoenix::feed {
 
+/// Whether a session waits for a stream's first data before it calls itself live.
+enum class Speech : std::uint8_t {
+  usual,
+  sparse,  ///< may say nothing for days: liquidations
+};
+
 struct StreamOptions {
   std::string name;  ///< as in SUBSCRIBE; empty: the connection's only stream, which comes without asking
   StreamWatchOptions watch;
+  Speech speech = Speech::usual;
 };
 
 /// What to do first about a stalled stream.
@@ -150,6 +157,7 @@ class Session {
   std::uint64_t resubscriptions() const { return resubscriptions_; }
 
  private:
+  std::size_t usual_speakers() const;
   static constexpr base::LocalTime never = base::LocalTime::max();
 
   struct Stream {
@@ -193,7 +201,7 @@ class Session {
   bool closing_ = false;  ///< close was asked for; `closed` is still to come
   bool booked_ = false;   ///< backing_off only until the budget's turn
   bool want_list_ = false;
-  std::size_t silent_ = 0;
+  std::size_t silent_ = 0;  ///< usual speakers that have not delivered yet
   std::size_t last_hit_ = 0;
 
   base::LocalTime deadline_ = never;  ///< connecting, backing off

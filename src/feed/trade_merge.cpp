@@ -3,15 +3,23 @@
 #include "base/assert.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace phoenix::feed {
 
 TradeMerge::TradeMerge(model::SymbolId symbol, TradeMergeOptions options)
-    : symbol_(symbol), options_(options), last_id_(options.resume_after) {
-  PHX_ASSERT(options.backoff_min.count() > 0 && options.backoff_min <= options.backoff_max,
+    : symbol_(symbol), options_(std::move(options)), last_id_(options_.resume_after) {
+  PHX_ASSERT(options_.backoff_min.count() > 0 && options_.backoff_min <= options_.backoff_max,
              "a backoff is positive and below its cap");
-  PHX_ASSERT(options.hole_wait.count() >= 0, "a wait is not negative");
-  PHX_ASSERT(options.fetch_max > 0, "an answer holds a trade");
+  PHX_ASSERT(options_.hole_wait.count() >= 0, "a wait is not negative");
+  PHX_ASSERT(options_.fetch_max > 0, "an answer holds a trade");
+  std::int64_t below = -1;
+  for (const auto& range : options_.resume_missing) {
+    PHX_ASSERT(last_id_ && range.from > below && range.from <= range.to && range.to < *last_id_,
+               "what an earlier run missed is ascending and lies below its last id");
+    below = range.to;
+    holes_.push_back({range.from, range.to, base::LocalTime{}});
+  }
 }
 
 void TradeMerge::on_trade(const model::AggTrade& trade, std::size_t line, base::LocalTime now,
@@ -40,12 +48,21 @@ void TradeMerge::on_fetched(std::span<const model::AggTrade> trades, std::int64_
   PHX_ASSERT(asked_from >= 0, "only ids that were missing are asked for");
   const std::size_t actions_before = out.size();
   std::int64_t last = asked_from;
+  // Asked for what lies beyond everything known: nobody else may bring it for long.
+  const bool beyond = last_id_ && asked_from > *last_id_;
   for (const model::AggTrade& trade : trades) {
     if (trade.id < asked_from) {
       ++stats_.fetched_covered;
       continue;
     }
     last = std::max(last, trade.id);
+    if (beyond && trade.id > *last_id_) {
+      if (trade.id - 1 > *last_id_) open_hole(*last_id_ + 1, trade.id - 1, now, out);
+      last_id_ = trade.id;
+      ++stats_.repaired;
+      out.emplace_back(AcceptTrade{.trade = trade, .line = std::nullopt});
+      continue;
+    }
     if (!take_from_hole(trade.id, out)) {
       ++stats_.fetched_covered;
       continue;

@@ -34,9 +34,17 @@ using TradeAction = std::variant<AcceptTrade, FetchTrades, TradesLost>;
 /// two for each trade fetched.
 using TradeActions = std::vector<TradeAction>;
 
+/// Ids of trades, both included.
+struct TradeRange {
+  std::int64_t from = 0, to = 0;
+  friend bool operator==(const TradeRange&, const TradeRange&) = default;
+};
+
 struct TradeMergeOptions {
   /// The last id an earlier run kept: what came since is a hole, what came before is covered.
   std::optional<std::int64_t> resume_after{};
+  /// What that run still missed at its end: ascending, apart, all below `resume_after`, at most holes_max.
+  std::vector<TradeRange> resume_missing{};
   base::Duration hole_wait = base::milliseconds{150};  ///< how long another line may take to close a hole
   base::Duration backoff_min = base::seconds{1};
   base::Duration backoff_max = base::seconds{30};

@@ -102,6 +102,17 @@ TEST(TradeMerge, an_accepted_trade_names_its_line_or_its_repair) {
   EXPECT_FALSE(std::get<AcceptTrade>(out.back()).line);
 }
 
+TEST(TradeMerge, what_is_asked_for_beyond_the_newest_is_new_and_what_is_not_asked_for_is_the_lines) {
+  Machine machine;
+  (void)machine.on(0, 100);
+  EXPECT_EQ(machine.fetched({101, 102}, 101).size(), 2U);
+  EXPECT_EQ(machine.merge.last_id(), 102);
+  EXPECT_EQ(machine.on(0, 102), Words{}) << "known by now";
+  EXPECT_EQ(machine.on(0, 103), Words{"103"});
+  EXPECT_EQ(machine.fetched({101, 102, 103, 104}, 101), Words{}) << "104 is on its way by the lines";
+  EXPECT_EQ(machine.merge.last_id(), 103);
+}
+
 TEST(TradeMerge, later_trades_do_not_wait_for_a_hole_and_the_other_line_fills_it) {
   Machine machine;
   (void)machine.on(0, 100);

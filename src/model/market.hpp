@@ -27,6 +27,7 @@ struct DepthDelta {
   base::VenueTime event_time{};                     ///< E
   std::optional<base::VenueTime> transaction_time;  ///< T; futures only
   std::span<const Level> bids, asks;
+  base::LocalTime received{};  ///< read from the socket; the decoder leaves it to its caller
 };
 
 /// The best levels, complete: replaces what was known (stream depth5/10/20).
