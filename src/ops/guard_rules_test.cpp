@@ -185,7 +185,7 @@ TEST(Guard, asks_again_until_the_venue_answers) {
   EXPECT_NE(w.told.find("they may rest"), std::string::npos);
 }
 
-TEST(Guard, restarts_only_behind_the_fence) {
+TEST(Guard, v08_restarts_only_behind_the_fence) {
   World w{GuardRestart::yes};
   w.start(pid, 7);
   w.quiet_for(base::seconds{1});

@@ -1,6 +1,7 @@
 #include "ops/metrics_text.hpp"
 
 #include <iterator>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -170,13 +171,62 @@ void connections(Writer& w, const Status& status) {
   }
 }
 
+void recording(Writer& w, const Status& status, base::LocalTime now) {
+  const auto& r = status.recording;
+  w.family("recording_active", "gauge", "1 while this process records");
+  w.sample(r.active ? 1 : 0);
+  if (!r.active) return;
+  const auto one = [&w](std::string_view name, std::string_view type, std::string_view help, auto value) {
+    w.family(name, type, help);
+    w.sample(value);
+  };
+  w.family("recorded_rows_total", "counter", "Rows made of the symbol, of all kinds");
+  for (const auto& s : status.symbols) {
+    if (!s.recorded) continue;
+    w.sample(std::accumulate(s.rows.begin(), s.rows.end(), std::uint64_t{0}),
+             fmt::format("symbol=\"{}\"", s.name.view()));
+  }
+  one("journal_bytes_total", "counter", "Bytes written to the journal", r.journal_bytes);
+  one("journal_records_total", "counter", "Records the journal took", r.journal_records);
+  one("journal_lost_total", "counter", "Records lost because the journal's ring was full", r.journal_lost);
+  one("journal_syncs_total", "counter", "Times the journal was synced", r.syncs);
+  one("journal_sync_lag_seconds", "gauge", "Age of the oldest record that is not durable",
+      seconds_of(r.sync_lag));
+  one("journal_sync_max_seconds", "gauge", "Longest sync of the journal", seconds_of(r.sync_max));
+  one("journal_segments_sealed_total", "counter", "Segments sealed", r.segments_sealed);
+  one("journal_segments_dead_total", "counter", "Segments given up after a failed write or sync",
+      r.segments_dead);
+  one("recording_backlog_segments", "gauge", "Sealed segments that are not in files yet", r.backlog);
+  one("recording_files_total", "counter", "Parquet files committed", r.files);
+  one("recording_rows_durable_total", "counter", "Rows in committed files", r.rows_durable);
+  one("recording_conversion_failed_total", "counter", "Conversions that failed and are tried again",
+      r.conversions_failed);
+  one("recording_rows_refused_total", "counter", "Rows the quality gate sent to a dead letter",
+      r.rows_refused);
+  one("recording_records_lost_total", "counter", "Journal records that could not be read", r.records_lost);
+  one("recording_files_retired_total", "counter", "Files retention took away", r.files_retired);
+  one("recording_bytes", "gauge", "Size of the recording on disk", r.recording_bytes);
+  one("recording_disk_free_bytes", "gauge", "Free space on its disk", r.free_bytes);
+  w.family("recording_disk_hours_left", "gauge", "Hours until the disk is full at the present rate");
+  if (r.hours_left) w.sample(*r.hours_left);
+  w.family("recording_last_durable_age_seconds", "gauge", "Age of the newest row in a committed file");
+  if (r.last_durable_ns != 0) w.sample(static_cast<double>(base::ns_of(now) - r.last_durable_ns) / 1e9);
+  one("recording_extreme_mode", "gauge", "1 while segments rotate faster because of much traffic",
+      r.extreme ? 1 : 0);
+  one("recording_faulty", "gauge", "1 while something of the recording fails and is tried again",
+      r.fault.empty() ? 0 : 1);
+}
+
 void rings(Writer& w, const Status& status) {
   struct Named {
     std::string_view name;
     const base::RingStats& stats;
   };
-  const Named all[] = {
-      {"frames", status.frame_ring}, {"commands", status.command_ring}, {"log", status.log_ring}};
+  const Named all[] = {{"frames", status.frame_ring},
+                       {"commands", status.command_ring},
+                       {"log", status.log_ring},
+                       {"journal_raw", status.recording.raw_ring},
+                       {"journal_engine", status.recording.engine_ring}};
   const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto member) {
     w.family(name, type, help);
     for (const auto& ring : all) w.sample(ring.stats.*member, fmt::format("ring=\"{}\"", ring.name));
@@ -247,6 +297,7 @@ std::string metrics_text(const Status& status, base::LocalTime now, std::string_
   w.sample(status.weight_limit, "limit=\"weight_1m\"");
   w.sample(status.orders_10s_limit, "limit=\"orders_10s\"");
   w.sample(status.orders_1m_limit, "limit=\"orders_1m\"");
+  recording(w, status, now);
   rings(w, status);
   return w.take();
 }

@@ -29,6 +29,24 @@ Status sample_status() {
   return status;
 }
 
+TEST(MetricsText, a_recording_tells_what_is_durable_and_what_is_not) {
+  Status status = sample_status();
+  const auto now = base::local_time_ns(10'000'000'000);
+  EXPECT_NE(metrics_text(status, now, "0.1.0").find("phoenix_recording_active 0\n"), std::string::npos);
+  EXPECT_EQ(metrics_text(status, now, "0.1.0").find("phoenix_journal_lost_total"), std::string::npos);
+  status.symbols[0].recorded = true;
+  status.symbols[0].rows[0] = 3;
+  status.symbols[0].rows[2] = 4;
+  status.recording.active = true;
+  status.recording.journal_lost = 2;
+  status.recording.last_durable_ns = 4'000'000'000;
+  const auto text = metrics_text(status, now, "0.1.0");
+  EXPECT_NE(text.find("phoenix_recorded_rows_total{symbol=\"ETHUSDC\"} 7\n"), std::string::npos);
+  EXPECT_NE(text.find("phoenix_journal_lost_total 2\n"), std::string::npos);
+  EXPECT_NE(text.find("phoenix_recording_last_durable_age_seconds 6\n"), std::string::npos);
+  EXPECT_EQ(text.find("phoenix_recording_disk_hours_left 0"), std::string::npos);
+}
+
 TEST(MetricsText, names_values_and_labels_are_prometheus_text) {
   const auto text = metrics_text(sample_status(), base::local_time_ns(10'000'000'000), "0.1.0");
   EXPECT_NE(text.find("phoenix_mid_price{symbol=\"ETHUSDC\"} 3000.005\n"), std::string::npos);

@@ -19,8 +19,11 @@ inline constexpr std::size_t connections_max = 16;
 /// What a symbol is allowed to do. LIVE quotes; everything else has no quote of ours wanted in the market.
 enum class SymbolState : std::uint8_t { cold, syncing, live, hold };
 
+inline constexpr std::size_t row_kinds_max = 16;
+
 struct SymbolStatus {
   model::SymbolTable::Name name;
+  bool quoted = true, recorded = false;
   SymbolState state = SymbolState::cold;
   base::ShortText<48> reason;  ///< why it is not live
   std::optional<model::Price> mid, own_bid, own_ask;
@@ -38,6 +41,8 @@ struct SymbolStatus {
   std::uint64_t probes = 0, withdrawals = 0, line_holes = 0, strategy_failures = 0;
   std::uint64_t trades = 0, trades_repaired = 0, trades_lost = 0;
   bool switch_armed = false;
+  std::array<std::uint64_t, row_kinds_max> rows{};  ///< recorded so far, by kind
+  std::optional<base::LocalTime> last_trade_time;   ///< recorded symbols only
 };
 
 struct ConnectionStatus {
@@ -48,6 +53,22 @@ struct ConnectionStatus {
   std::uint64_t reconnects = 0, messages = 0, payload_bytes = 0;
   std::uint64_t wire_bytes_in = 0, wire_bytes_out = 0;  ///< filled in by whoever owns the sockets
   std::optional<base::Duration> ping_round_trip;
+};
+
+/// Of the recording; filled in by whoever writes it.
+struct RecordingStatus {
+  bool active = false, extreme = false;
+  std::uint64_t journal_bytes = 0, journal_records = 0, journal_lost = 0;
+  std::uint64_t segments_sealed = 0, segments_dead = 0, syncs = 0;
+  base::Duration sync_lag{}, sync_max{};  ///< age of the oldest record that is not durable; longest sync
+  base::RingStats raw_ring, engine_ring;
+  std::uint64_t backlog = 0, segments_converted = 0,
+                conversions_failed = 0;  ///< backlog: segments not yet in files
+  std::uint64_t rows_refused = 0, records_lost = 0, files = 0, rows_durable = 0, files_retired = 0;
+  std::int64_t last_durable_ns = 0;  ///< event time of the newest row in a file; 0: none yet
+  std::uint64_t recording_bytes = 0, free_bytes = 0;
+  std::optional<double> hours_left;  ///< until the disk is full at the present rate
+  base::ShortText<96> fault;
 };
 
 /// One picture of the whole, made by the engine's thread and read by views, metrics and health.
@@ -69,6 +90,7 @@ struct Status {
   std::optional<base::LocalTime> last_user_event_time;
   std::uint64_t weight_used = 0, weight_limit = 0, orders_10s_used = 0, orders_10s_limit = 0,
                 orders_1m_used = 0, orders_1m_limit = 0;
+  RecordingStatus recording;
   base::RingStats frame_ring, command_ring, log_ring;  ///< filled in by whoever owns the rings
   bool finished = false;
 };
