@@ -5,6 +5,7 @@
 #include "engine/input.hpp"
 #include "model/ids.hpp"
 #include "ops/incident.hpp"
+#include "record/row.hpp"
 
 #include <cstdint>
 #include <string>
@@ -78,8 +79,10 @@ class Actions {
   void clear() {
     items_.clear();
     text_.clear();
+    rows_.clear();
+    row_bytes_.clear();
   }
-  bool empty() const { return items_.empty(); }
+  bool empty() const { return items_.empty() && rows_.empty(); }
   std::size_t size() const { return items_.size(); }
   auto begin() const { return items_.begin(); }
   auto end() const { return items_.end(); }
@@ -95,9 +98,23 @@ class Actions {
   }
   void push(Action action) { items_.push_back(action); }
 
+  /// A row for the recording. Rows stand apart from the other actions: they wait until those are carried out.
+  record::RowWriter add_row(record::Kind kind, std::string_view symbol) {
+    rows_.push_back(row_bytes_.size());
+    return record::RowWriter{kind, symbol, row_bytes_};
+  }
+  std::size_t rows_count() const { return rows_.size(); }
+  /// In the order they were added.
+  std::string_view row(std::size_t index) const {
+    const std::size_t end = index + 1 < rows_.size() ? rows_[index + 1] : row_bytes_.size();
+    return std::string_view{row_bytes_}.substr(rows_[index], end - rows_[index]);
+  }
+
  private:
   std::vector<Action> items_;
   std::string text_;
+  std::vector<std::size_t> rows_;  ///< where each begins
+  std::string row_bytes_;
 };
 
 }  // namespace phoenix::engine

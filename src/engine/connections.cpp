@@ -63,12 +63,12 @@ std::vector<feed::StreamOptions> Engine::streams_for(ConnectionId id) {
   std::vector<feed::StreamOptions> streams;
   Line& line = lines_of_[engine::index_of(id)];
   line.streams.clear();
-  line.indexes.assign(desks_.size() * 2, -1);
-  const auto add = [&](Role role, model::SymbolId symbol, std::string stream,
-                       feed::StreamWatchOptions watch) {
+  line.indexes.assign(desks_.size() * roles_max, -1);
+  const auto add = [&](Role role, model::SymbolId symbol, std::string stream, feed::StreamWatchOptions watch,
+                       feed::Speech speech = feed::Speech::usual) {
     if (role != Role::user) line.indexes[index_of(role, symbol)] = static_cast<std::int16_t>(streams.size());
     line.streams.push_back({role, symbol});
-    streams.push_back({.name = std::move(stream), .watch = watch});
+    streams.push_back({.name = std::move(stream), .watch = watch, .speech = speech});
   };
   for (const auto& d : desks_) {
     if (d.traffic == Desk::Traffic::shed) continue;
@@ -85,6 +85,11 @@ std::vector<feed::StreamOptions> Engine::streams_for(ConnectionId id) {
           {.interval = base::seconds{1}, .silence_max = mark_silence_max});
       add(Role::trades, d.symbol, stream_of(options_.product, symbol, {.kind = vb::StreamKind::agg_trade}),
           {.interval = base::milliseconds{100}});
+      if (d.recorder) {
+        add(Role::liquidations, d.symbol,
+            stream_of(options_.product, symbol, {.kind = vb::StreamKind::force_order}),
+            {.interval = base::seconds{1}}, feed::Speech::sparse);
+      }
     }
   }
   if (channel_of(id) == Channel::user_data)
@@ -96,6 +101,22 @@ int Engine::up_count(Channel channel) const {
   int count = 0;
   for (std::size_t slot = 0; slot < slots_count; ++slot) count += is_up(connection_of(channel, slot)) ? 1 : 0;
   return count;
+}
+
+std::string_view Engine::tag(Channel channel) const {
+  const bool records =
+      std::any_of(desks_.begin(), desks_.end(), [](const Desk& d) { return d.recorder != nullptr; });
+  if (!records) return {};
+  switch (channel) {
+    case Channel::public_data:
+      return "[ORDERBOOK] ";
+    case Channel::market_data:
+      return "[TRADE] ";
+    case Channel::user_data:
+    case Channel::order_api:
+      break;
+  }
+  return {};
 }
 
 /// Carries out which slots a channel wants.
@@ -160,7 +181,8 @@ void Engine::perform(ConnectionId id) {
       case feed::Session::Command::close:
         out_->push(CloseConnection{id});
         if (phase_ == Phase::finished) break;
-        note(Severity::warning, "closing connection={} why=\"{}\"", name(id), action.why);
+        note(Severity::warning, "{}closing connection={} why=\"{}\"", tag(channel_of(id)), name(id),
+             action.why);
         record(ops::IncidentKind::connection_closed, name(id), action.why, {}, "reason=\"{}\"", action.why);
         // Whatever comes on it from here on proves nothing.
         line_down(id, action.why);
@@ -209,9 +231,18 @@ void Engine::line_up(ConnectionId id) {
   switch (channel_of(id)) {
     case Channel::public_data:
       for (auto& d : desks_) d.sync.line_up(slot_of(id));
+      record_streams_up(Channel::public_data);
       break;
     case Channel::market_data:
       for (auto& d : desks_) d.trades.line_up(slot_of(id));
+      // What happened while no line was there shows by ids only when the next trade comes: ask at once.
+      if (up_count(Channel::market_data) == 1) {
+        for (auto& d : desks_) {
+          if (const auto last = d.trades.last_id(); last && d.recorder)
+            ask(vb::RequestKind::agg_trades, d.symbol, Purpose::usual, *last + 1);
+        }
+      }
+      record_streams_up(Channel::market_data);
       break;
     case Channel::user_data:
       // What happened before it opened came on no line, unless another one was there all the time.
@@ -229,8 +260,8 @@ void Engine::line_up(ConnectionId id) {
 }
 
 void Engine::handle(const ConnectionClosed& in) {
-  note(Severity::warning, "disconnected connection={} code={} status={} why=\"{}\"", name(in.connection),
-       in.close_code, in.http_status, in.reason);
+  note(Severity::warning, "{}disconnected connection={} code={} status={} why=\"{}\"",
+       tag(channel_of(in.connection)), name(in.connection), in.close_code, in.http_status, in.reason);
   session(in.connection)
       .closed(
           now_, feed::close_why(in.http_status),
@@ -262,6 +293,7 @@ void Engine::line_down(ConnectionId id, std::string_view why) {
   lines(channel).gone(slot_of(id), now_);
   if (line.wanted) ++reconnects_;
   const bool last = up_count(channel) == 0;
+  if (last) record_streams_down(channel, why);
   switch (channel) {
     case Channel::public_data:
       for (auto& d : desks_) {
@@ -290,6 +322,32 @@ void Engine::line_down(ConnectionId id, std::string_view why) {
       break;
   }
   consider_all();
+}
+
+void Engine::record_streams_down(Channel channel, std::string_view why) {
+  for (auto& d : desks_) {
+    if (!d.recorder) continue;
+    if (channel == Channel::public_data) {
+      for (const auto stream : {Recorded::depth, Recorded::ticker})
+        d.recorder->stream_down(stream, now_, why);
+    } else if (channel == Channel::market_data) {
+      for (const auto stream : {Recorded::trades, Recorded::mark_price, Recorded::liquidations})
+        d.recorder->stream_down(stream, now_, why);
+    }
+  }
+}
+
+void Engine::record_streams_up(Channel channel) {
+  for (auto& d : desks_) {
+    if (!d.recorder || d.traffic == Desk::Traffic::shed) continue;
+    if (channel == Channel::public_data) {
+      for (const auto stream : {Recorded::depth, Recorded::ticker})
+        d.recorder->stream_up(stream, now_, recording_now(), *out_);
+    } else if (channel == Channel::market_data) {
+      for (const auto stream : {Recorded::trades, Recorded::mark_price, Recorded::liquidations})
+        d.recorder->stream_up(stream, now_, recording_now(), *out_);
+    }
+  }
 }
 
 /// Also those that are just opening: they open on the key that is gone.
@@ -349,7 +407,8 @@ void Engine::record_stall(ConnectionId id, std::size_t stream, const feed::Evide
   const auto text = evidence.text();
   const std::string_view stream_name =
       session(id).names()[stream].empty() ? std::string_view{"user data"} : session(id).names()[stream];
-  note(Severity::warning, "stalled connection={} stream={} {}", name(id), stream_name, text.view());
+  note(Severity::warning, "{}stalled connection={} stream={} {}", tag(channel_of(id)), name(id), stream_name,
+       text.view());
   record(ops::IncidentKind::verdict, name(id), "stalled", evidence.silent_for, "stream={} {}", stream_name,
          text.view());
   if (channel_of(id) == Channel::user_data) ask(vb::RequestKind::listen_key_start);
@@ -385,6 +444,10 @@ void Engine::handle(const FramesDropped& in) {
     d.ticker.reset();
     d.sync.on_disconnected(sync_actions_);
     apply_sync(d);
+  }
+  for (const Channel channel : {Channel::public_data, Channel::market_data}) {
+    record_streams_down(channel, "frames dropped");
+    if (up_count(channel) > 0) record_streams_up(channel);
   }
   user_events_missed();
   if (phase_ == Phase::running) {
@@ -437,16 +500,18 @@ void Engine::on_market_frame(const FrameReceived& in) {
           on_depth(m, slot_of(in.connection), in.received);
         } else if constexpr (std::is_same_v<T, model::BookTicker>) {
           seen(Role::ticker, m.symbol, m.update_id);
-          on_ticker(m, in.received);
+          on_ticker(m, slot_of(in.connection), in.received);
         } else if constexpr (std::is_same_v<T, model::MarkPrice>) {
           seen(Role::mark, m.symbol, base::ms_of(m.event_time));
-          Desk& d = desk(m.symbol);
-          if (!d.mark || m.event_time >= d.mark->event_time) d.mark = m;
+          on_mark_price(m, in.received);
         } else if constexpr (std::is_same_v<T, model::AggTrade>) {
           seen(Role::trades, m.symbol, m.id);
+          on_trade(m, slot_of(in.connection));
+        } else if constexpr (std::is_same_v<T, model::Liquidation>) {
+          // A sample that each connection draws for itself: what one brings says nothing about another.
+          s.frame(market_decoder_.stream(), base::ms_of(m.event_time), now_);
           Desk& d = desk(m.symbol);
-          d.trades.on_trade(m, slot_of(in.connection), now_, trade_actions_);
-          apply_trades(d);
+          if (d.recorder) d.recorder->on_liquidation(m, in.received, *out_);
         } else if constexpr (std::is_same_v<T, vb::ControlReply>) {
           on_control_reply(in.connection, m);
         } else if constexpr (std::is_same_v<T, vb::ServerShutdown>) {
@@ -474,21 +539,44 @@ void Engine::on_control_reply(ConnectionId id, const vb::ControlReply& reply) {
   perform(id);
 }
 
-void Engine::on_depth(const model::DepthDelta& delta, std::size_t slot, LocalTime received) {
+void Engine::on_mark_price(const model::MarkPrice& mark, LocalTime received) {
+  Desk& d = desk(mark.symbol);
+  if (!d.mark || mark.event_time >= d.mark->event_time) d.mark = mark;
+  if (d.recorder) d.recorder->on_mark_price(mark, received, *out_);
+}
+
+void Engine::on_trade(const model::AggTrade& trade, std::size_t slot) {
+  Desk& d = desk(trade.symbol);
+  const auto covered = d.trades.stats(slot).covered;
+  d.trades.on_trade(trade, slot, now_, trade_actions_);
+  if (d.recorder && d.trades.stats(slot).covered > covered) d.recorder->on_covered(Recorded::trades);
+  apply_trades(d);
+}
+
+void Engine::on_depth(const model::DepthDelta& given, std::size_t slot, LocalTime received) {
+  model::DepthDelta delta = given;
+  delta.received = received;
   Desk& d = desk(delta.symbol);
   ++d.depth_frames;
   d.last_depth = received;
   if (received >= d.fresh_from) d.fresh = true;
   if (!d.proof.id() || delta.last_id > *d.proof.id()) d.lag.frame(venue_now() - delta.event_time, now_);
   d.proof.frame(delta.last_id, now_);
+  const auto covered = d.sync.stats(slot).covered;
   d.sync.on_delta(delta, slot, now_, sync_actions_);
+  if (d.recorder && d.sync.stats(slot).covered > covered) {
+    d.recorder->on_covered(Recorded::depth);
+    if (base::planted(base::Canary::covered_delta_recorded) && d.sync.is_synced())
+      d.recorder->on_delta({.delta = delta, .line = static_cast<std::uint8_t>(slot)}, d.book, *out_);
+  }
   apply_sync(d);
   note_verdict(d);
   consider(d);
 }
 
-void Engine::on_ticker(const model::BookTicker& ticker, LocalTime received) {
+void Engine::on_ticker(const model::BookTicker& ticker, std::size_t slot, LocalTime received) {
   Desk& d = desk(ticker.symbol);
+  if (d.recorder) d.recorder->on_ticker(ticker, slot, received, recording_now(), *out_);
   // The depth stream has to reach what the ticker has seen.
   if (const auto id = d.proof.id(); id && ticker.update_id > *id)
     d.proof.claim(ticker.update_id, feed::Witness::sibling, now_);
@@ -507,14 +595,17 @@ void Engine::apply_sync(Desk& d) {
           using T = std::decay_t<decltype(a)>;
           if constexpr (std::is_same_v<T, feed::ApplyDelta>) {
             d.book.apply(a.delta);
+            if (d.recorder) d.recorder->on_delta(a, d.book, *out_);
           } else if constexpr (std::is_same_v<T, feed::ApplySnapshot>) {
             d.book.apply(a.snapshot);
+            if (d.recorder) d.recorder->on_snapshot(a.snapshot, received_, recording_now(), *out_);
           } else if constexpr (std::is_same_v<T, feed::RequestSnapshot>) {
             ask(vb::RequestKind::depth, a.symbol);
           } else if constexpr (std::is_same_v<T, feed::Broken>) {
             d.book.clear();
             d.ticker.reset();
             broken = true;
+            if (d.recorder) d.recorder->on_broken(a, now_, recording_now(), *out_);
             ++d.resyncs;
             if (!d.unsynced_since) d.unsynced_since = now_;
             note(Severity::warning, "book broken symbol={} why={} expected={} was={}",
@@ -555,6 +646,11 @@ void Engine::apply_trades(Desk& d) {
           if constexpr (std::is_same_v<T, feed::AcceptTrade>) {
             ++d.trades_accepted;
             if (!a.line) ++d.trades_repaired;
+            const bool left_out = base::planted(base::Canary::repair_not_recorded) && !a.line;
+            if (d.recorder && !left_out) {
+              const auto top = d.sync.is_synced() ? d.book.top() : std::nullopt;
+              d.recorder->on_trade(a, received_, recording_now(), top, *out_);
+            }
             account_for(a.trade.id);
           } else if constexpr (std::is_same_v<T, feed::FetchTrades>) {
             record(ops::IncidentKind::hole, symbols_.name(a.symbol), "trades", {}, "from={} to={}", a.from_id,
@@ -562,6 +658,7 @@ void Engine::apply_trades(Desk& d) {
             ask(vb::RequestKind::agg_trades, a.symbol, Purpose::usual, a.from_id);
           } else if constexpr (std::is_same_v<T, feed::TradesLost>) {
             for (auto id = a.from_id; id <= a.to_id; ++id) account_for(id);
+            if (d.recorder) d.recorder->on_trades_lost(a, now_, recording_now(), *out_);
             d.trades_lost += static_cast<std::uint64_t>(a.to_id - a.from_id + 1);
             note(Severity::error, "trades lost symbol={} from={} to={}", symbols_.name(a.symbol), a.from_id,
                  a.to_id);

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "base/canary.hpp"
 #include "base/short_text.hpp"
 #include "base/time.hpp"
 #include "book/book.hpp"
 #include "engine/options.hpp"
+#include "engine/recorder.hpp"
 #include "feed/depth_sync.hpp"
 #include "feed/lag_watch.hpp"
 #include "feed/price_proof.hpp"
@@ -20,7 +22,7 @@
 
 namespace phoenix::engine {
 
-/// Everything about one symbol that is quoted.
+/// Everything about one symbol.
 struct Desk {
   Desk(model::SymbolId id, const SymbolOptions& options_of_symbol, const Options& engine)
       : symbol(id),
@@ -30,7 +32,23 @@ struct Desk {
                                                     base::milliseconds{engine.depth_speed_ms} * 3 / 2)}),
         proof({.stall_after = engine.stall_after, .interval = base::milliseconds{engine.depth_speed_ms}}, {}),
         lag({.limit = engine.lag_max}),
-        trades(id) {}
+        trades(id, resume(options_of_symbol.name, engine)) {
+    if (options_of_symbol.recorded == Switch::on) {
+      recorder =
+          std::make_unique<Recorder>(options_of_symbol.name, engine.recording, options_of_symbol.signals);
+    }
+  }
+  static feed::TradeMergeOptions resume(const std::string& name, const Options& engine) {
+    feed::TradeMergeOptions options;
+    if (base::planted(base::Canary::recording_not_resumed)) return options;
+    for (const auto& r : engine.recording.resume) {
+      if (r.symbol != name || !r.last_trade_id) continue;
+      options.resume_after = r.last_trade_id;
+      options.resume_missing = r.missing_trades;
+    }
+    return options;
+  }
+  bool is_quoted() const { return options.quoted == Switch::on; }
 
   model::SymbolId symbol;
   SymbolOptions options;
@@ -46,6 +64,8 @@ struct Desk {
   std::optional<model::MarkPrice> mark;
   base::LocalTime fresh_from{};  ///< only a frame received at or after this makes the price fresh again
   bool fresh = false;
+
+  std::unique_ptr<Recorder> recorder;  ///< empty where the symbol is not recorded
 
   std::unique_ptr<quote::Strategy> strategy;       ///< empty after it threw, until `strategy_retry`
   std::optional<base::LocalTime> strategy_retry;   ///< when a new one is made

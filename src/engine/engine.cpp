@@ -47,7 +47,8 @@ Engine::Engine(Options options, venue::binance::Credentials credentials, std::ui
     const auto id = symbols_.add(symbol.name);
     PHX_ASSERT(id && id->index == desks_.size(),
                "configured symbols are distinct and within the table's bound");
-    desks_.emplace_back(*id, symbol, options_).strategy = make_strategy(symbol);
+    auto& desk = desks_.emplace_back(*id, symbol, options_);
+    if (desk.is_quoted()) desk.strategy = make_strategy(symbol);
   }
   queries_.reserve(64);
   orders_in_flight_.reserve(1024);
@@ -87,6 +88,8 @@ void Engine::step(const Input& input, LocalTime now, Actions& out) {
   }
   const base::Duration pause = now - now_;
   now_ = now;
+  const auto* frame = std::get_if<FrameReceived>(&input);
+  received_ = frame != nullptr ? frame->received : now;
   if (pause > options_.pause_max) on_pause(pause);
   std::visit([this](const auto& in) { handle(in); }, input);
   if (phase_ != Phase::finished) expire(now);
@@ -124,9 +127,9 @@ void Engine::check_started() {
   }
   if (!rules_known_) {
     ask(K::exchange_info);
-  } else if (!account_known_) {
+  } else if (quotes_any() && !account_known_) {
     ask(K::account_config);
-  } else if (listen_key_.empty()) {
+  } else if (quotes_any() && listen_key_.empty()) {
     ask(K::listen_key_start);
   } else {
     begin_running(now_);
@@ -137,9 +140,12 @@ void Engine::begin_running(LocalTime now) {
   phase_ = Phase::running;
   timer(Timer::start).reset();
   timer(Timer::clock) = now + options_.clock_check_interval;
-  timer(Timer::listen_key) = now + options_.listen_key_interval;
-  timer(Timer::orders_check) = now + options_.orders_check_interval;
-  timer(Timer::position_check) = now + options_.position_check_interval;
+  const bool quotes = quotes_any();
+  if (quotes) {
+    timer(Timer::listen_key) = now + options_.listen_key_interval;
+    timer(Timer::orders_check) = now + options_.orders_check_interval;
+    timer(Timer::position_check) = now + options_.position_check_interval;
+  }
   note(Severity::info, "engine running epoch={} symbols={} clock_offset_ms={:.1f}", run_epoch_, desks_.size(),
        static_cast<double>(clock_.offset().count()) / 1e6);
   timer(Timer::watch) = now;
@@ -149,10 +155,15 @@ void Engine::begin_running(LocalTime now) {
          desks_.size(), options_.lines, options_.stall_after / base::milliseconds{1},
          options_.lag_max / base::milliseconds{1},
          switch_plan_ ? switch_plan_->countdown / base::milliseconds{1} : 0);
+  for (auto& d : desks_) {
+    if (d.recorder) d.recorder->start(now, recording_now(), *out_);
+  }
   for (std::size_t c = 0; c < lines_.size(); ++c) {
+    if (static_cast<Channel>(c) == Channel::user_data && !quotes) continue;
     lines_[c].start(now, lines_actions_);
     perform_lines(static_cast<Channel>(c));
   }
+  if (!quotes) return;
   lines_of_[engine::index_of(ConnectionId::order_api)].wanted = true;
   session(ConnectionId::order_api).start(now, session_actions_);
   perform(ConnectionId::order_api);
@@ -188,14 +199,14 @@ void Engine::begin_stopping(int exit_code, std::string reason, LocalTime now) {
   stop_code_ = exit_code;
   stop_reason_ = std::move(reason);
   if (phase_ == Phase::starting) {
-    if (stop_reason_.empty())
+    if (stop_reason_.empty() && quotes_any())
       stop_reason_ = "stopped before it placed anything; the venue was not asked for older orders";
     finish(stop_code_, stop_reason_);
     return;
   }
   phase_ = Phase::stopping;
   stop_deadline_ = now + options_.stop_timeout;
-  note(Severity::info, "stopping: cancelling every order");
+  if (quotes_any()) note(Severity::info, "stopping: cancelling every order");
   for (auto& d : desks_) {
     d.orders_proved.reset();  // the last word is the venue's list, asked for after everything is gone
     d.reason = base::ShortText<48>{"stopping"};
@@ -215,8 +226,9 @@ void Engine::continue_stopping(LocalTime now) {
       const int active = orders_.active_count(d.symbol);
       if (active > 0) left += fmt::format(" {}={}", symbols_.name(d.symbol), active);
     }
-    const bool proved = left.empty() && std::all_of(desks_.begin(), desks_.end(),
-                                                    [](const Desk& d) { return d.orders_proved; });
+    const bool proved = left.empty() && std::all_of(desks_.begin(), desks_.end(), [](const Desk& d) {
+                          return d.orders_proved || !d.is_quoted();
+                        });
     if (proved) {
       finish(stop_code_,
              "no order is left; the switch of a symbol was not taken back and will run out on nothing");
@@ -230,7 +242,7 @@ void Engine::continue_stopping(LocalTime now) {
   if (!orders_.all_confirmed_gone()) return;
   bool all_proved = true;
   for (auto& d : desks_) {
-    if (d.orders_proved) continue;
+    if (d.orders_proved || !d.is_quoted()) continue;
     all_proved = false;
     ask(venue::binance::RequestKind::open_orders, d.symbol);
   }
@@ -251,6 +263,9 @@ void Engine::continue_stopping(LocalTime now) {
 void Engine::finish(int exit_code, std::string_view reason) {
   phase_ = Phase::finished;
   for (auto& t : timers_) t.reset();
+  for (auto& d : desks_) {
+    if (d.recorder) d.recorder->finish(now_, recording_now(), *out_);
+  }
   if (started_)
     record(ops::IncidentKind::stopped, "", fmt::format("exit {}", exit_code), {}, "reason=\"{}\"", reason);
   for (std::size_t i = 0; i < connections_count; ++i) {
@@ -299,6 +314,7 @@ void Engine::expire(LocalTime now) {
   if (due(Timer::orders_check)) {
     timer(Timer::orders_check) = now + options_.orders_check_interval;
     for (const auto& d : desks_) {
+      if (!d.is_quoted()) continue;
       ask(K::open_orders, d.symbol);
       if (d.fills_wanted || d.trades_proved != user_stream_generation_) ask(K::user_trades, d.symbol);
     }
@@ -335,6 +351,14 @@ void Engine::fill_status(ops::Status& status, LocalTime now) const {
     auto& s = status.symbols.push_back({});
     s.name = model::SymbolTable::Name{symbols_.name(d.symbol)};
     s.reason = d.reason;
+    s.quoted = d.is_quoted();
+    s.recorded = d.recorder != nullptr;
+    if (d.recorder) {
+      const auto& rows = d.recorder->rows();
+      static_assert(record::kinds_count <= ops::row_kinds_max);
+      std::copy(rows.begin(), rows.end(), s.rows.begin());
+      s.last_trade_time = d.recorder->last(Recorded::trades);
+    }
     s.state = d.reason.empty()                     ? ops::SymbolState::live
               : phase_ == Phase::starting          ? ops::SymbolState::cold
               : d.sync.is_synced() && d.instrument ? ops::SymbolState::hold

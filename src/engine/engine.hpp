@@ -23,6 +23,7 @@
 #include "venue/binance/ws_api.hpp"
 #include "venue/rate_budget.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -108,7 +109,7 @@ class Engine {
   };
   static constexpr std::size_t timers_count = 8;
   /// What a stream of a connection carries.
-  enum class Role : std::uint8_t { depth, ticker, mark, trades, user };
+  enum class Role : std::uint8_t { depth, ticker, mark, trades, liquidations, user };
   struct StreamOf {
     Role role = Role::user;
     model::SymbolId symbol;
@@ -133,6 +134,10 @@ class Engine {
   void continue_stopping(base::LocalTime now);
   void finish(int exit_code, std::string_view reason);
   base::VenueTime venue_now() const { return clock_.to_venue(now_); }
+  /// For the recording: the venue's time, or ours while the difference is not known.
+  base::VenueTime recording_now() const {
+    return clock_.known() ? venue_now() : base::venue_time_ns(base::ns_of(now_));
+  }
   /// What the rate budget takes for the venue's time: the same within its minute, and never far back.
   base::VenueTime budget_now() const { return venue_now() + budget_shift_; }
   Desk& desk(model::SymbolId symbol);
@@ -148,10 +153,14 @@ class Engine {
   std::vector<feed::StreamOptions> streams_for(ConnectionId id);
   feed::Remedy remedy() const;
   static std::size_t index_of(Role role, model::SymbolId symbol) {
-    return symbol.index * 2U + (role == Role::depth || role == Role::mark ? 0U : 1U);
+    constexpr std::size_t places[] = {0, 1, 0, 1, 2, 0};
+    return symbol.index * roles_max + places[static_cast<std::size_t>(role)];
   }
+  static constexpr std::size_t roles_max = 3;  ///< of one symbol on one channel
   void perform(ConnectionId id);
   void perform_lines(Channel channel);
+  /// What the lines of the log about a recorder's connections begin with.
+  std::string_view tag(Channel channel) const;
   bool is_up(ConnectionId id) const { return lines_of_[engine::index_of(id)].up_since.has_value(); }
   int up_count(Channel channel) const;
   void line_up(ConnectionId id);
@@ -166,7 +175,11 @@ class Engine {
   void on_order_reply(std::string_view frame);
   void on_control_reply(ConnectionId id, const venue::binance::ControlReply& reply);
   void on_depth(const model::DepthDelta& delta, std::size_t slot, base::LocalTime received);
-  void on_ticker(const model::BookTicker& ticker, base::LocalTime received);
+  void on_ticker(const model::BookTicker& ticker, std::size_t slot, base::LocalTime received);
+  void on_trade(const model::AggTrade& trade, std::size_t slot);
+  void on_mark_price(const model::MarkPrice& mark, base::LocalTime received);
+  void record_streams_down(Channel channel, std::string_view why);
+  void record_streams_up(Channel channel);
   void apply_sync(Desk& desk);
   void apply_trades(Desk& desk);
   feed::Session& session(ConnectionId id) { return *sessions_[engine::index_of(id)]; }
@@ -176,6 +189,7 @@ class Engine {
   // watch.cpp: verdicts and what follows from them; the switch, the latch, the bandwidth budget.
   void watch();
   void watch_lines();
+  void watch_recording();
   void watch_price(Desk& desk);
   void watch_countdown(Desk& desk);
   void watch_order_path();
@@ -223,8 +237,13 @@ class Engine {
   // trading.cpp: from books and positions to order requests.
   void consider(Desk& desk);
   void consider_all();
+  /// Empty when the symbol's price is proved and in time; else why not.
+  std::string_view market_reason(const Desk& desk) const;
   /// Empty when the symbol may be quoted; else why not.
   std::string_view hold_reason(const Desk& desk) const;
+  bool quotes_any() const {
+    return std::any_of(desks_.begin(), desks_.end(), [](const Desk& d) { return d.is_quoted(); });
+  }
   enum class Was : std::uint8_t { quoting, held };
   void withdraw(Desk& desk, std::string_view reason, Was was);
   std::optional<model::TopOfBook> top_of(const Desk& desk) const;
@@ -262,6 +281,7 @@ class Engine {
   model::SymbolTable symbols_;
   Phase phase_ = Phase::starting;
   base::LocalTime now_{};
+  base::LocalTime received_{};  ///< of the frame or answer this step is about; else its time
   bool started_ = false;
   Actions* out_ = nullptr;  ///< of the step that runs
   fmt::memory_buffer note_text_;
@@ -302,9 +322,10 @@ class Engine {
   int depth_speed_ms_ = 0;  ///< in force: the configured one, or slower to save bandwidth
   feed::Bandwidth bandwidth_;
   std::optional<order::SwitchPlan> switch_plan_;
-  std::optional<std::string> latched_;  ///< why, while the kill latch is set
-  base::LocalTime rules_asked_{};       ///< because of a refusal
-  base::LocalTime renewed_late_{};      ///< when lines were last replaced because their data came late
+  std::optional<std::string> latched_;   ///< why, while the kill latch is set
+  base::LocalTime rules_asked_{};        ///< because of a refusal
+  base::LocalTime recording_checked_{};  ///< when the age of recorded streams was last looked at
+  base::LocalTime renewed_late_{};       ///< when lines were last replaced because their data came late
 
   risk::Limits limits_;
   order::Orders orders_;

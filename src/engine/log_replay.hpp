@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace phoenix::engine {
 
@@ -17,6 +18,7 @@ std::string run_summary(const Engine& engine);
 struct LogStart {
   std::uint32_t run_epoch = 0;
   std::string config_text;
+  std::vector<ResumePoint> resume;  ///< where the recording went on
 };
 std::string log_start_text(const LogStart& start);
 std::optional<LogStart> parse_log_start(std::string_view text);

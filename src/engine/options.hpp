@@ -1,11 +1,13 @@
 #pragma once
 
 #include "base/time.hpp"
+#include "feed/trade_merge.hpp"
 #include "model/fixed.hpp"
 #include "model/instrument.hpp"
 #include "order/dead_man_switch.hpp"
 #include "quote/grid.hpp"
 #include "risk/limits.hpp"
+#include "signal/symbol_signals.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -16,17 +18,41 @@
 
 namespace phoenix::engine {
 
-/// One symbol to make a market in.
+enum class Switch : std::uint8_t { off, on };
+
+/// One symbol to make a market in, to record, or both.
 struct SymbolOptions {
   std::string name;
+  Switch quoted = Switch::on;  ///< off: only looked at; what follows up to qty_min is not used
+  Switch recorded = Switch::off;
   quote::GridParams grid;
   risk::SymbolLimits limits;
   int cancels_per_minute = 50;
   std::optional<model::Price> tick_size;  ///< what the configuration believes; the venue must agree
   std::optional<model::Qty> qty_min;
+  signal::SignalOptions signals;  ///< of a recorded symbol
 };
 
-enum class Switch : std::uint8_t { off, on };
+/// Where an earlier run of the same recording ended, for one symbol.
+struct ResumePoint {
+  std::string symbol;
+  std::optional<std::int64_t> last_trade_id;     ///< what came after it is fetched from the venue's history
+  std::vector<feed::TradeRange> missing_trades;  ///< below it; fetched too
+  std::optional<std::int64_t> last_depth_id;
+  std::optional<base::LocalTime> recorded_until;  ///< the time since then is named as not recorded
+  signal::SignalState signals;
+};
+
+struct RecordingOptions {
+  base::Duration book20_interval =
+      base::seconds{1};  ///< between two samples of twenty levels; 0: each change
+  base::Duration coverage_interval = base::minutes{1};  ///< of the ledger's entries, aligned to our clock
+  base::Duration health_interval = base::seconds{25};   ///< between two looks at the age of each stream
+  base::Duration trade_silence = base::seconds{150};    ///< older trades are told in the log
+  base::Duration book_silence = base::seconds{180};
+  base::Duration any_silence = base::minutes{5};
+  std::vector<ResumePoint> resume;
+};
 
 /// Everything an engine is told at its start. Plain values; validated by whoever made them.
 struct Options {
@@ -60,6 +86,7 @@ struct Options {
   base::Duration stop_timeout =
       base::seconds{10};   ///< from the wish to leave to leaving with orders unconfirmed
   std::uint64_t seed = 1;  ///< jitter of reconnects
+  RecordingOptions recording;
   /// Makes a symbol's strategy, again after it failed; empty: quote::Grid.
   std::function<std::unique_ptr<quote::Strategy>(const SymbolOptions&)> make_strategy;
 };

@@ -410,16 +410,19 @@ void Engine::take_rules(Desk& d, const model::Instrument& rules) {
   if (!first) {
     note(Severity::warning, "rules changed symbol={} tick={} step={} trading={}", symbols_.name(d.symbol),
          rules.tick_size.text(), rules.step_size.text(), trading);
-  } else if (rules.step_size.is_positive() && d.options.grid.layer_size.raw() % rules.step_size.raw() != 0) {
+  } else if (d.is_quoted() && rules.step_size.is_positive() &&
+             d.options.grid.layer_size.raw() % rules.step_size.raw() != 0) {
     note(Severity::warning, "unified_layer_size rounds down symbol={} size={} step={} to={}",
          symbols_.name(d.symbol), d.options.grid.layer_size.text(), rules.step_size.text(),
          rules.qty_down(d.options.grid.layer_size).text());
   }
   if (other_rules) orders_.pull(d.symbol, now_, requests_);
   d.instrument = rules;
-  orders_.add_symbol(rules, {.cancels_per_minute = d.options.cancels_per_minute,
-                             .orders_max = 2 * d.options.grid.layers * 3});
-  limits_.set_symbol(rules, d.options.limits);
+  if (d.is_quoted()) {
+    orders_.add_symbol(rules, {.cancels_per_minute = d.options.cancels_per_minute,
+                               .orders_max = 2 * d.options.grid.layers * 3});
+    limits_.set_symbol(rules, d.options.limits);
+  }
   if (other_tick) {
     d.book = book::Book{{.tick = rules.tick_size}};
     if (!first) {
@@ -448,8 +451,10 @@ void Engine::on_account_settings(std::string_view body) {
 
 /// The user stream was not there for a while, or never: the venue states what is open, held and traded.
 void Engine::reconcile() {
+  if (!quotes_any()) return;
   ask(K::position_risk);
   for (auto& d : desks_) {
+    if (!d.is_quoted()) continue;
     ask(K::open_orders, d.symbol);
     if (user_stream_generation_ == 0) {
       d.trades_proved = 0;
@@ -490,6 +495,7 @@ void Engine::on_positions(const Query& query, std::string_view body) {
     return;
   }
   for (auto& d : desks_) {
+    if (!d.is_quoted()) continue;
     model::PositionReport report;
     report.symbol = d.symbol;  // a symbol that is not listed is flat
     for (const auto& r : *reports) {

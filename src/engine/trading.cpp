@@ -37,9 +37,7 @@ model::SymbolId symbol_of(const model::OrderRequest& request) {
 
 }  // namespace
 
-std::string_view Engine::hold_reason(const Desk& d) const {
-  if (phase_ != Phase::running) return "not running";
-  if (latched_) return "kill latch set";
+std::string_view Engine::market_reason(const Desk& d) const {
   if (!clock_.known()) return "venue clock unknown";
   if (!d.instrument) return "rules unknown";
   if (d.instrument->status != model::SymbolStatus::trading) return "symbol not trading";
@@ -52,6 +50,13 @@ std::string_view Engine::hold_reason(const Desk& d) const {
   if (d.lag.is_delayed() && d.proof.verdict() != feed::Verdict::quiet) return "market data delayed";
   if (!d.fresh) return "price not fresh";
   if (d.book.touch() != book::Touch::apart) return "book has no spread";
+  return {};
+}
+
+std::string_view Engine::hold_reason(const Desk& d) const {
+  if (phase_ != Phase::running) return "not running";
+  if (latched_) return "kill latch set";
+  if (const auto reason = market_reason(d); !reason.empty()) return reason;
   if (up_count(Channel::user_data) == 0) return "user stream not connected";
   if (d.orders_proved != user_stream_generation_) return "open orders not reconciled";
   if (d.position_proved != user_stream_generation_) return "position not reconciled";
@@ -87,6 +92,11 @@ void Engine::consider_all() {
 void Engine::consider(Desk& d) {
   if (phase_ != Phase::running) {
     d.dirty = false;
+    return;
+  }
+  if (!d.is_quoted()) {
+    d.dirty = false;
+    d.reason = base::ShortText<48>{market_reason(d)};
     return;
   }
   const auto reason = hold_reason(d);

@@ -38,21 +38,51 @@ void Engine::watch() {
     }
     watch_price(d);
     watch_countdown(d);
+    if (d.recorder) d.recorder->expire(now_, recording_now(), *out_);
     if (d.strategy_retry && now_ >= *d.strategy_retry) {
       d.strategy_retry.reset();
       d.strategy = make_strategy(d.options);
       consider(d);
     }
   }
+  watch_recording();
   if (bandwidth_.level() > 0) continue_shedding();
   const bool all_reconciled = std::all_of(desks_.begin(), desks_.end(), [this](const Desk& d) {
-    return d.orders_proved == user_stream_generation_ && d.position_proved == user_stream_generation_ &&
-           d.trades_proved == user_stream_generation_;
+    return !d.is_quoted() ||
+           (d.orders_proved == user_stream_generation_ && d.position_proved == user_stream_generation_ &&
+            d.trades_proved == user_stream_generation_);
   });
   if (user_missed_since_ && all_reconciled) {
     record(ops::IncidentKind::reconciled, "", "", now_ - *user_missed_since_, "generation={}",
            user_stream_generation_);
     user_missed_since_.reset();
+  }
+}
+
+/// Streams of recorded symbols that have said nothing for long. What is done about it follows from the
+/// verdicts; this is for whoever reads the log.
+void Engine::watch_recording() {
+  const auto& options = options_.recording;
+  if (now_ < recording_checked_ + options.health_interval) return;
+  const bool first = recording_checked_ == LocalTime{};
+  recording_checked_ = now_;
+  if (first) return;
+  const auto seconds = [](base::Duration d) { return static_cast<double>(d.count()) / 1e9; };
+  for (const auto& d : desks_) {
+    if (!d.recorder) continue;
+    const auto silence = [&](Recorded stream) {
+      return now_ - d.recorder->last(stream).value_or(started_at_);
+    };
+    const auto trades = silence(Recorded::trades), books = silence(Recorded::depth);
+    if (trades > options.trade_silence)
+      note(Severity::warning, "[HEALTH][TRADE] symbol={} silent_s={:.1f}", symbols_.name(d.symbol),
+           seconds(trades));
+    if (books > options.book_silence)
+      note(Severity::warning, "[HEALTH][OB] symbol={} silent_s={:.1f}", symbols_.name(d.symbol),
+           seconds(books));
+    const auto any = std::min({trades, books, silence(Recorded::ticker), silence(Recorded::mark_price)});
+    if (any > options.any_silence)
+      note(Severity::warning, "[HEALTH] symbol={} silent_s={:.1f}", symbols_.name(d.symbol), seconds(any));
   }
 }
 
@@ -150,9 +180,12 @@ void Engine::plan_countdown() {
     if (l.kind == venue::LimitKind::weight && l.interval == base::minutes{1}) limit = l.limit;
   }
   const auto weight = vb::cost(options_.product, vb::RequestKind::countdown).weight;
-  const auto plan = order::plan_switch(
-      options_.countdown,
-      {.symbols = desks_.size(), .weight_per_refresh = weight, .weight_limit_per_minute = limit});
+  const auto quoted = static_cast<std::size_t>(
+      std::count_if(desks_.begin(), desks_.end(), [](const Desk& d) { return d.is_quoted(); }));
+  if (quoted == 0) return;
+  const auto plan =
+      order::plan_switch(options_.countdown,
+                         {.symbols = quoted, .weight_per_refresh = weight, .weight_limit_per_minute = limit});
   if (!plan) {
     const auto& misfit = plan.error();
     fail(fmt::format(
@@ -166,10 +199,10 @@ void Engine::plan_countdown() {
   }
   switch_plan_ = *plan;
   for (auto& d : desks_) {
+    if (!d.is_quoted()) continue;
     // Retries keep the share, too: a venue that does not answer must not cost the weight that cancels need.
     d.countdown.emplace(*plan, order::SwitchTimers{.retry_after = plan->refresh});
-    d.countdown->set_phase(plan->refresh * (d.symbol.index + 1) /
-                           static_cast<std::int64_t>(desks_.size() + 1));
+    d.countdown->set_phase(plan->refresh * (d.symbol.index + 1) / static_cast<std::int64_t>(quoted + 1));
   }
   note(Severity::info, "dead man's switch refresh_ms={} countdown_ms={}",
        plan->refresh / base::milliseconds{1}, plan->countdown / base::milliseconds{1});
@@ -310,6 +343,10 @@ void Engine::continue_shedding() {
     d.sync.on_disconnected(sync_actions_);
     apply_sync(d);
     d.proof.lost(now_);
+    if (d.recorder) {
+      for (std::size_t i = 0; i < recorded_count; ++i)
+        d.recorder->stream_down(static_cast<Recorded>(i), now_, "shed to save bandwidth");
+    }
     gone = true;
   }
   if (gone) renew_data_lines("a symbol was shed");
