@@ -7,6 +7,7 @@
 #include "io/conflator.hpp"
 #include "io/log_writer.hpp"
 
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <condition_variable>
@@ -25,6 +26,9 @@ namespace {
 /// The engine steps at least this often, so that a stopped process notices its own pause when it wakes.
 constexpr base::Duration tick_interval = base::milliseconds{50};
 constexpr base::Duration traffic_interval = base::seconds{1};
+constexpr base::Duration recording_look_interval = base::seconds{1};
+/// In the place of a number in the journal: the journal does not have it.
+constexpr std::uint64_t not_journalled = ~std::uint64_t{0};
 
 std::span<const std::byte> bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
@@ -97,6 +101,7 @@ class LiveHost::Impl final : public NetworkHandler {
     status.frames_conflated = conflated_.load(std::memory_order_relaxed);
     status.command_ring = network_->stats().commands;
     if (log_writer_) status.log_ring = log_writer_->ring_stats();
+    if (options_.recording != nullptr) status.recording = options_.recording->status();
     return status;
   }
 
@@ -112,14 +117,14 @@ class LiveHost::Impl final : public NetworkHandler {
       deliver(engine::FrameReceived{line, now, payload});
       return;
     }
-    if (is_behind() && conflator_.take(id, payload, now)) {
+    const auto encoded = engine::encode_input(engine::FrameReceived{line, now, payload});
+    const auto raw = journal(encoded, now);
+    // A recording is owed each of them.
+    if (options_.recording == nullptr && is_behind() && conflator_.take(id, payload, now)) {
       conflated_.store(conflator_.replaced(), std::memory_order_relaxed);
       return;
     }
-    if (!flush_waiting() || !tell_dropped() ||
-        !push(engine::encode_input(engine::FrameReceived{line, now, payload}))) {
-      ++dropped_;
-    }
+    if (!flush_waiting() || !tell_dropped() || !push(encoded, raw)) ++dropped_;
   }
   void on_pong(io::ConnectionId id, base::Duration round_trip, base::LocalTime) override {
     deliver(engine::PongReceived{connection(id), round_trip});
@@ -170,8 +175,19 @@ class LiveHost::Impl final : public NetworkHandler {
     return static_cast<engine::ConnectionId>(id);
   }
 
-  bool push(const engine::EncodedInput& input) {
-    return ring_.try_push(bytes_of(input.head_view()), bytes_of(input.body));
+  /// What was read goes to the journal before anything else can happen to it.
+  std::uint64_t journal(const engine::EncodedInput& input, base::LocalTime now) {
+    if (options_.recording == nullptr) return not_journalled;
+    return options_.recording->journal()
+        .append_raw(now, input.head_view(), input.body)
+        .value_or(not_journalled);
+  }
+  /// Into the engine's ring: where the journal has it, then the input.
+  bool push(const engine::EncodedInput& input, std::uint64_t raw = not_journalled) {
+    std::array<char, sizeof raw + sizeof input.head> head;
+    std::memcpy(head.data(), &raw, sizeof raw);
+    std::memcpy(head.data() + sizeof raw, input.head.data(), input.head_size);
+    return ring_.try_push(bytes_of({head.data(), sizeof raw + input.head_size}), bytes_of(input.body));
   }
 
   /// The engine does not keep up: what only counts in its newest form waits outside.
@@ -187,15 +203,18 @@ class LiveHost::Impl final : public NetworkHandler {
   /// hole like any other, and the engine reconciles.
   void deliver(const engine::Input& input) {
     const auto encoded = engine::encode_input(input);
-    if (flush_waiting() && push(encoded)) return;
-    const std::size_t size = encoded.head_size + encoded.body.size();
+    const auto raw = journal(encoded, clock_.now());
+    if (flush_waiting() && push(encoded, raw)) return;
+    const std::size_t size = sizeof raw + encoded.head_size + encoded.body.size();
     if (std::holds_alternative<engine::FrameReceived>(input) &&
         waiting_bytes_ + size > options_.waiting_bytes_max) {
       ++dropped_;
       return;
     }
     waiting_bytes_ += size;
-    waiting_.push_back(std::string{encoded.head_view()} + std::string{encoded.body});
+    std::string record{reinterpret_cast<const char*>(&raw), sizeof raw};
+    record.append(encoded.head_view()).append(encoded.body);
+    waiting_.push_back(std::move(record));
   }
   bool flush_waiting() {
     while (!waiting_.empty()) {
@@ -215,15 +234,21 @@ class LiveHost::Impl final : public NetworkHandler {
 
   void run() {
     if (log_writer_) log_writer_->append(clock_.now(), engine::log_kind_start, {}, options_.input_log_start);
+    if (options_.recording != nullptr) {
+      options_.recording->journal().append_input(clock_.now(), engine::log_kind_start, {},
+                                                 options_.input_log_start);
+    }
     step(engine::Tick{});
     bool stop_told = false;
     while (!leaving_.load(std::memory_order_acquire)) {
       bool worked = false;
       while (const auto record = ring_.front()) {
-        const auto input =
-            engine::decode_input({reinterpret_cast<const char*>(record->data()), record->size()});
+        std::uint64_t raw = 0;
+        std::memcpy(&raw, record->data(), sizeof raw);
+        const auto input = engine::decode_input(
+            {reinterpret_cast<const char*>(record->data()) + sizeof raw, record->size() - sizeof raw});
         PHX_ASSERT(input.has_value(), "what was put into the ring is an input");
-        step(*input);
+        step(*input, raw);
         ring_.pop();
         worked = true;
       }
@@ -244,18 +269,35 @@ class LiveHost::Impl final : public NetworkHandler {
     }
   }
 
-  void step(const engine::Input& input) {
+  void step(const engine::Input& input, std::uint64_t raw = not_journalled) {
     const base::LocalTime now = std::max(clock_.now(), last_step_);
     last_step_ = now;
     engine_.step(input, now, actions_);
     ++steps_;
     perform();
+    if (options_.recording != nullptr) keep(input, raw, now);
+    actions_.clear();
     if (log_writer_) {
       const auto encoded = engine::encode_input(input);
       log_writer_->append(now, static_cast<std::uint8_t>(encoded.head[0]), encoded.head_view(), encoded.body);
       if (std::exchange(summary_due_, false))
         log_writer_->append(now, engine::log_kind_summary, {}, engine::run_summary(engine_));
     }
+  }
+
+  /// What the engine consumed and the rows that came of it; after everything that leaves for the venue.
+  void keep(const engine::Input& input, std::uint64_t raw, base::LocalTime now) {
+    auto& journal = options_.recording->journal();
+    if (raw != not_journalled) {
+      journal.append_consumed(now, raw);
+    } else {
+      const auto encoded = engine::encode_input(input);
+      journal.append_input(now, static_cast<std::uint8_t>(encoded.head[0]), encoded.head_view(),
+                           encoded.body);
+    }
+    for (std::size_t i = 0; i < actions_.rows_count(); ++i) journal.append_row(now, actions_.row(i));
+    if (!log_writer_ && std::exchange(summary_due_, false))
+      journal.append_input(now, engine::log_kind_summary, {}, engine::run_summary(engine_));
   }
 
   void sleep_until_work() {
@@ -281,7 +323,6 @@ class LiveHost::Impl final : public NetworkHandler {
     for (const auto& action : actions_) {
       std::visit([this](const auto& a) { perform(a); }, action);
     }
-    actions_.clear();
   }
   void perform(const engine::OpenConnection& a) {
     WsOptions ws;
@@ -361,6 +402,10 @@ class LiveHost::Impl final : public NetworkHandler {
         bytes += network_->traffic(i).wire_bytes_in;
       step(engine::TrafficMeasured{bytes});
     }
+    if (options_.recording != nullptr && now - last_recording_look_ >= recording_look_interval) {
+      last_recording_look_ = now;
+      options_.recording->look_around(status_, now);
+    }
     if (options_.on_alive) options_.on_alive(now, steps_);
   }
 
@@ -392,7 +437,7 @@ class LiveHost::Impl final : public NetworkHandler {
   // The engine's thread.
   engine::Actions actions_;
   bool summary_due_ = false;
-  base::LocalTime last_step_{}, last_status_{}, last_traffic_{};
+  base::LocalTime last_step_{}, last_status_{}, last_traffic_{}, last_recording_look_{};
   std::uint64_t steps_ = 0;
   std::optional<std::string> latched_;  ///< the reason, as last told to or by the engine
 

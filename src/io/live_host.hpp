@@ -4,6 +4,7 @@
 #include "engine/action.hpp"
 #include "io/clock.hpp"
 #include "io/network.hpp"
+#include "io/recording.hpp"
 #include "ops/incident.hpp"
 #include "ops/status.hpp"
 
@@ -32,7 +33,10 @@ struct LiveHostOptions {
   std::size_t waiting_bytes_max = 16U << 20;
   std::optional<std::filesystem::path>
       input_log;                ///< where to write what the engine consumes; empty: nowhere
-  std::string input_log_start;  ///< first record of the log: what the run was told
+  std::string input_log_start;  ///< first record of the log or the journal: what the run was told
+  /// Takes every frame before the engine sees it, what the engine consumed, and its rows; outlives the host.
+  /// None: nothing is recorded.
+  Recording* recording = nullptr;
   base::Duration status_interval = base::milliseconds{100};
 
   // Called on the engine's thread; each may be empty.
@@ -50,10 +54,11 @@ struct LiveHostOptions {
 /// bounded ring; the engine's takes them, steps, and hands the actions back. Neither decides anything.
 ///
 /// Policy of the ring, by kind. bookTicker: while the ring is more than half full, the newest of each stream
-/// waits outside and replaces the one before it, counted. Depth and the other market streams: a frame that
-/// finds the ring full is dropped, counted, and the engine is told (FramesDropped), which breaks its books
-/// and fetches what it missed. User data, order replies, answers and closed connections are not dropped: they
-/// wait outside, up to `waiting_bytes_max`; beyond it a frame is a hole like the others.
+/// waits outside and replaces the one before it, counted; not while recording. Depth and the other market
+/// streams: a frame that finds the ring full is dropped, counted, and the engine is told (FramesDropped),
+/// which breaks its books and fetches what it missed. User data, order replies, answers and closed
+/// connections are not dropped: they wait outside, up to `waiting_bytes_max`; beyond it a frame is a hole
+/// like the others.
 class LiveHost {
  public:
   using Logger = std::function<void(engine::Severity, std::string_view)>;  ///< called on the engine's thread
