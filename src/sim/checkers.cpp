@@ -51,15 +51,6 @@ std::string_view stream_of(std::string_view text) {
   return text.substr(0, text.find('"'));
 }
 
-template <class Levels>
-void hash_side(TraceHash& hash, const Levels& levels) {
-  for (const auto& level : levels) {
-    hash.word(static_cast<std::uint64_t>(level.price.raw()));
-    hash.word(static_cast<std::uint64_t>(level.qty.raw()));
-  }
-  hash.word(0);
-}
-
 /// Codes that say an order was malformed: tick, lot, precision, notional, price range.
 bool is_filter_code(std::int64_t code) {
   constexpr std::int64_t codes[] = {-1111, -4001, -4002, -4003, -4004, -4005, -4013, -4014, -4023, -4164};
@@ -96,7 +87,12 @@ CheckerOptions bounds_of(const WorldOptions& options) {
   return bounds;
 }
 
-Checkers::Checkers(World& world, const CheckerOptions& options) : world_(world), options_(options) {
+Checkers::Checkers(World& world, const CheckerOptions& options)
+    : world_(world),
+      options_(options),
+      recording_(world, [this](std::string_view checker, std::string_view symbol, std::string facts) {
+        violated(checker, symbol, std::move(facts));
+      }) {
   const auto& core = world.exchange().core();
   const auto account = core.find_account(world.api_key());
   PHX_ASSERT(account.has_value(), "the maker's account is one of the exchange's");
@@ -117,6 +113,10 @@ Checkers::Checkers(World& world, const CheckerOptions& options) : world_(world),
     const bool tight = s.limit < wanted[i].grid.layer_size * (2 * wanted[i].grid.layers);
     s.complete = tight ? wanted[i].grid.layers / 2 : wanted[i].grid.layers;
     s.orders_max = 2 * wanted[i].grid.layers * 3;
+    if (wanted[i].quoted == engine::Switch::off) {
+      s.limit = {};
+      s.complete = s.orders_max = 0;
+    }
     symbols_.push_back(std::move(s));
   }
   for (const auto& fault : world.options().faults.faults) {
@@ -134,11 +134,16 @@ Checkers::Checkers(World& world, const CheckerOptions& options) : world_(world),
 }
 
 void Checkers::violated(std::string_view checker, const Symbol* symbol, std::string facts) {
+  violated(checker, symbol != nullptr ? std::string_view{symbol->name} : std::string_view{},
+           std::move(facts));
+}
+
+void Checkers::violated(std::string_view checker, std::string_view symbol, std::string facts) {
   if (violations_.size() >= violations_max) return;
   Violation v;
   v.at = world_.now() - world_.options().start;
   v.checker = checker;
-  if (symbol != nullptr) v.symbol = symbol->name;
+  v.symbol = symbol;
   v.facts = std::move(facts);
   for (const auto& t : troubles_) {
     if (t.begin <= world_.now() && t.end + base::seconds{30} >= world_.now())
@@ -168,6 +173,7 @@ Checkers::Symbol* Checkers::symbol_of_stream(std::string_view stream) {
 // The truth.
 
 void Checkers::happened(const exchange::CoreEvent& event) {
+  recording_.happened(event);
   std::visit(
       [this](const auto& e) {
         if constexpr (requires { this->on(e); }) this->on(e);
@@ -332,12 +338,14 @@ void Checkers::sent(engine::ConnectionId id, std::string_view text) {
   Symbol* const s = symbol_of_stream(stream);
   if (s == nullptr || !stream.substr(s->stream_prefix.size()).starts_with("depth")) return;
   if (++s->depth_frames % seal_every != 0) return;
-  const auto view = world_.exchange().core().depth(s->venue_id, book_levels);
+  const auto view = world_.exchange().core().depth(s->venue_id, sealed_levels);
   if (view.last_update_id != number_after(text, R"("u":)")) return;  // the market went on meanwhile
   TraceHash hash;
   hash_side(hash, view.bids);
   hash_side(hash, view.asks);
-  s->seals[s->seals_next++ % s->seals.size()] = {view.last_update_id, hash.value()};
+  const BookSeal seal{view.last_update_id, hash.value(), number_after(text, R"("E":)"), world_.now()};
+  s->seals[s->seals_next++ % s->seals.size()] = seal;
+  recording_.sealed(s->name, seal);
 }
 
 void Checkers::before(const engine::Input& input, Intact intact) {
@@ -395,7 +403,7 @@ void Checkers::compare_books() {
   ++books_compared_;
   TraceHash hash;
   for (const auto side : {model::Side::bid, model::Side::ask}) {
-    std::array<model::Level, book_levels> levels;
+    std::array<model::Level, sealed_levels> levels;
     const std::size_t count = book.top(side, levels);
     hash_side(hash, std::span{levels}.first(count));
   }
@@ -477,6 +485,7 @@ void Checkers::refused(engine::ConnectionId id, Origin origin, int status) {
 
 void Checkers::process_changed(ProcessChange change) {
   process_trouble_ = world_.now();
+  recording_.process_changed(change);
   if (change != ProcessChange::died && change != ProcessChange::started) return;
   // A new process knows nothing of what the one before was told.
   silent_until_ = {};
@@ -504,6 +513,7 @@ void Checkers::look() {
     check_orders(s);
     check_trades(s);
   }
+  if (orders_due) recording_.look(calm_for());
   std::uint64_t resyncs = 0;
   for (const auto& s : symbols_) {
     if (world_.is_alive() && world_.engine().symbols().size() > s.id.index)
@@ -615,6 +625,7 @@ std::optional<LocalTime> Checkers::last_trouble() {
   return last;
 }
 
+base::Duration Checkers::calm_for() { return world_.now() - last_trouble().value_or(world_.options().start); }
 bool Checkers::is_calm(base::Duration for_at_least) {
   const auto last = last_trouble();
   return !last || world_.now() - *last >= for_at_least;
@@ -662,6 +673,7 @@ void Checkers::expect_recovered(LocalTime last_fault_end) {
 }
 
 void Checkers::expect_nothing_left() {
+  recording_.expect_complete();
   if (world_.end() && world_.end()->exit_code != 0)
     violated("leaves_nothing", nullptr,
              fmt::format("exit code {}: {}", world_.end()->exit_code, world_.end()->reason));

@@ -5,7 +5,9 @@
 #include "model/fixed.hpp"
 #include "model/ids.hpp"
 #include "order/orders.hpp"
+#include "sim/book_seal.hpp"
 #include "sim/observer.hpp"
+#include "sim/recording_checker.hpp"
 #include "sim/world.hpp"
 
 #include <array>
@@ -70,7 +72,8 @@ CheckerOptions bounds_of(const WorldOptions& options);
 /// orders within the limit; no client id twice and no order the engine does not know of; what it takes for
 /// live is live; no own cross; nothing off tick and lot; budgets kept and Retry-After obeyed; its book is the
 /// venue's book at the same update id; every trade once; sockets within the number; no reconnect without a
-/// cause; memory within its bounds; and after the last fault everything is back without a human.
+/// cause; memory within its bounds; and after the last fault everything is back without a human. What is
+/// recorded is checked row by row (RecordingChecker).
 class Checkers final : public Observer {
  public:
   Checkers(World& world, const CheckerOptions& options);
@@ -83,11 +86,13 @@ class Checkers final : public Observer {
   void expect_recovered(base::LocalTime last_fault_end);
   /// The maker was asked to leave: from here on it may close what it likes.
   void expect_leaving() { leaving_ = true; }
-  /// After a stop: nothing may be left at the venue, and position and fills are the venue's.
+  /// After a stop: nothing may be left at the venue, position and fills are the venue's, and of what was
+  /// recorded nothing is missing.
   void expect_nothing_left();
 
   const std::vector<Violation>& violations() const { return violations_; }
   const Worst& worst() const { return worst_; }
+  const RecordingFigures& recording() const { return recording_.figures(); }
   std::uint64_t books_compared() const { return books_compared_; }
   std::uint64_t market_moves() const { return moves_; }
   std::uint64_t fills() const { return fills_; }
@@ -100,6 +105,7 @@ class Checkers final : public Observer {
   void answered(Client client, Origin origin, const exchange::HttpRequest& request,
                 const exchange::HttpAnswer& answer) override;
   void connecting(engine::ConnectionId id) override;
+  void recorded(const record::RowView& row) override { recording_.recorded(row); }
   void refused(engine::ConnectionId id, Origin origin, int status) override;
   void process_changed(ProcessChange change) override;
 
@@ -112,10 +118,6 @@ class Checkers final : public Observer {
   struct OpenOrder {
     std::optional<model::ClientOrderId> id;  ///< empty: not one of ours
     model::Qty left;
-  };
-  struct BookSeal {
-    std::int64_t update_id = 0;
-    std::uint64_t hash = 0;
   };
   struct Symbol {
     std::string name, stream_prefix;
@@ -141,9 +143,10 @@ class Checkers final : public Observer {
         ghosts;  ///< taken for live and not open at the venue, since when
   };
 
-  static constexpr std::size_t violations_max = 16, book_levels = 20, seal_every = 8;
+  static constexpr std::size_t violations_max = 16, seal_every = 8;
 
   void violated(std::string_view checker, const Symbol* symbol, std::string facts);
+  void violated(std::string_view checker, std::string_view symbol, std::string facts);
   Symbol* symbol_of(exchange::SymbolId id);
   Symbol* symbol_of_stream(std::string_view stream);
   void on(const exchange::TopChange& event);
@@ -159,6 +162,7 @@ class Checkers final : public Observer {
   void check_proof(std::string_view checker, std::string_view request, std::string_view symbol_key);
   void delivered(std::string_view text);
   void compare_books();
+  base::Duration calm_for();
   bool is_calm(base::Duration for_at_least);
   std::optional<base::LocalTime> last_trouble();
 
@@ -189,6 +193,7 @@ class Checkers final : public Observer {
   std::vector<order::OrderView> views_;
   std::vector<Violation> violations_;
   Worst worst_;
+  RecordingChecker recording_;
   std::uint64_t books_compared_ = 0, moves_ = 0, fills_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include "engine/input.hpp"
 #include "exchange/protocol.hpp"
 #include "exchange/types.hpp"
+#include "record/row.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -31,6 +32,8 @@ class Observer {
   virtual void before(const engine::Input&, Intact) {}
   /// ... and this is what it wants done.
   virtual void after(const engine::Input&, const engine::Actions&) {}
+  /// A row came into the recording.
+  virtual void recorded(const record::RowView&) {}
   /// A request leaves a client; an answer leaves the exchange or the gate in its place.
   virtual void asked(Client, const exchange::HttpRequest&) {}
   virtual void answered(Client, Origin, const exchange::HttpRequest&, const exchange::HttpAnswer&) {}

@@ -86,6 +86,10 @@ WorldOptions draw_world(const RunOptions& options) {
       s.regime_fixed = true;
     }
   }
+  if (options.recorded == Recorded::all) {
+    for (auto& s : w.engine.symbols) s.recorded = engine::Switch::on;
+    if (base::Rng{options.seed}.fork(2).below(3) == 0) w.engine.symbols.back().quoted = engine::Switch::off;
+  }
   if (options.faults == FaultsDrawn::some) {
     exchange::DrawOptions draw;
     draw.length = options.length;
@@ -149,6 +153,7 @@ RunResult run(const RunOptions& options, const WorldOptions& world_options) {
   result.fills = checkers.fills();
   result.market_moves = checkers.market_moves();
   result.books_compared = checkers.books_compared();
+  result.recording = checkers.recording();
   for (std::size_t i = 0; i < exchange::fault_kinds_count; ++i) {
     result.begun[i] = world.faults().stats().kinds[i].begun;
     result.injected[i] = world.faults().stats().kinds[i].injected;

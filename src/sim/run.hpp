@@ -14,6 +14,7 @@ namespace phoenix::sim {
 
 enum class Market : std::uint8_t { drawn, usual, quiet };
 enum class FaultsDrawn : std::uint8_t { none, some };
+enum class Recorded : std::uint8_t { none, all };
 
 struct RunOptions {
   std::uint64_t seed = 1;
@@ -21,6 +22,7 @@ struct RunOptions {
   FaultsDrawn faults = FaultsDrawn::some;
   std::vector<exchange::FaultKind> kinds;  ///< that may be drawn; empty: all
   Market market = Market::drawn;
+  Recorded recorded = Recorded::all;
 };
 
 /// What one seed came to.
@@ -30,6 +32,7 @@ struct RunResult {
   std::uint64_t trace_hash = 0, steps = 0, events = 0;
   std::uint64_t reconnects = 0, withdrawals = 0, resyncs = 0, restarts = 0, fills = 0, market_moves = 0,
                 books_compared = 0;
+  RecordingFigures recording;
   std::array<std::uint64_t, exchange::fault_kinds_count> begun{}, injected{};
   Worst worst;
   CheckerOptions bounds;
@@ -37,8 +40,8 @@ struct RunResult {
   std::string setting;  ///< what the seed drew for the whole run, in one line
 };
 
-/// A world as a seed draws it: five symbols, seven layers a side; lines, latency, clock, market and guard
-/// differ.
+/// A world as a seed draws it: five symbols, all recorded, of which one may not be quoted; seven layers a
+/// side; lines, latency, clock, market and guard differ.
 WorldOptions draw_world(const RunOptions& options);
 /// Runs it to the end, looks at everything, and stops at the first promise that is not kept.
 RunResult run(const RunOptions& options);

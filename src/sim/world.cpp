@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "engine/input_codec.hpp"
+#include "engine/recovered_tail.hpp"
 #include "record/log_format.hpp"
 #include "sim/moody_strategy.hpp"
 
@@ -23,6 +24,7 @@ namespace {
 constexpr std::string_view maker_address = "10.0.0.1", guard_address = "10.0.0.2";
 constexpr base::Duration guard_looks_every = base::milliseconds{250};
 constexpr base::Duration guard_timeout = base::seconds{5};
+constexpr base::Duration network_ahead = base::milliseconds{25};  // of the engine, when the process dies
 constexpr base::Duration traffic_told_every = base::seconds{1};
 constexpr std::size_t frame_overhead_bytes = 10;
 constexpr std::size_t incidents_kept = 64, notes_kept = 10'000;
@@ -72,7 +74,9 @@ World::World(WorldOptions options)
     guard_ = std::make_unique<GuardProcess>(*options_.guard, symbols, credentials(options_));
     at(now_ + guard_looks_every, {.what = What::guard_looks});
   }
-  if (options_.input_log == InputLog::keep) log_.append(record::log_magic);
+  for (const auto& symbol : options_.engine.symbols) {
+    if (symbol.recorded == engine::Switch::on) recorded_[symbol.name];
+  }
   start_process();
 }
 
@@ -345,7 +349,11 @@ void World::happen(Event& event) {
 
 void World::start_process() {
   ++run_epoch_;
-  engine_ = std::make_unique<engine::Engine>(options_.engine, credentials(options_), run_epoch_);
+  if (options_.input_log == InputLog::keep) log_ = record::log_magic;
+  auto engine_options = options_.engine;
+  engine_options.recording.resume = resume_ = resume_points();
+  rows_hash_ = {};
+  engine_ = std::make_unique<engine::Engine>(std::move(engine_options), credentials(options_), run_epoch_);
   process_steps_ = 0;
   process_finished_ = false;
   wire_bytes_ = 0;
@@ -373,6 +381,7 @@ void World::end_process() {
 
 void World::kill(base::Duration down) {
   if (engine_ == nullptr) return;
+  keep_unread();
   end_process();
   process_finished_ = false;
   if (observer_ != nullptr) observer_->process_changed(ProcessChange::died);
@@ -415,11 +424,54 @@ void World::hash_input(const engine::Input& input) {
 
 void World::keep_input(const engine::Input& input) {
   const auto encoded = engine::encode_input(input);
-  record::append_log_record({.sequence = steps_,
+  record::append_log_record({.sequence = process_steps_,
                              .now = now_,
                              .kind = static_cast<std::uint8_t>(encoded.head[0]),
                              .payload = std::string{encoded.head_view()} + std::string{encoded.body}},
                             log_);
+}
+
+/// What the network thread was ahead of the engine.
+void World::keep_unread() {
+  unread_.clear();
+  if (recorded_.empty() || process_finished_) return;
+  std::vector<Due> due;
+  for (const Due& d : heap_) {
+    if (slots_[d.slot].what == What::frame && d.at <= now_ + network_ahead) due.push_back(d);
+  }
+  std::sort(due.begin(), due.end(), [](const Due& a, const Due& b) { return b > a; });
+  for (const Due& d : due) {
+    const Event& event = slots_[d.slot];
+    const Socket* const socket = socket_of(event.peer);
+    if (socket == nullptr || socket->client_gone) continue;
+    unread_.push_back({socket->id, now_, event.text});
+  }
+}
+
+/// Where the recording stands, after what the last process left unread became rows.
+std::vector<engine::ResumePoint> World::resume_points() {
+  std::vector<engine::ResumePoint> points;
+  for (auto& [symbol, state] : recorded_) {
+    state.begin_run();
+    points.push_back(state.point(symbol));
+  }
+  engine::RecoveredTail tail{std::move(points)};
+  engine::Actions rows;
+  for (const auto& frame : unread_) tail.take({frame.id, frame.received, frame.text}, rows);
+  unread_.clear();
+  points = tail.finish(now_, rows);
+  for (std::size_t i = 0; i < rows.rows_count(); ++i) keep_row(rows.row(i));
+  return points;
+}
+
+void World::keep_row(std::string_view bytes) {
+  trace_.bytes(bytes);
+  const auto row = record::decode_row(bytes);
+  PHX_ASSERT(row.has_value(), "a row that was written can be read");
+  const auto recorded = recorded_.find(row->symbol());
+  PHX_ASSERT(recorded != recorded_.end(), "rows are of recorded symbols");
+  recorded->second.look_at(*row, now_);
+  if (observer_ != nullptr) observer_->recorded(*row);
 }
 
 void World::step(const engine::Input& input, Intact intact) {
@@ -434,6 +486,10 @@ void World::step(const engine::Input& input, Intact intact) {
   engine_due_.reset();
   if (probe_ != nullptr) probe_->after(input, actions_);
   if (observer_ != nullptr) observer_->after(input, actions_);
+  for (std::size_t i = 0; i < actions_.rows_count(); ++i) {
+    rows_hash_.bytes(actions_.row(i));
+    keep_row(actions_.row(i));
+  }
   if (actions_.empty()) return;
   std::swap(actions_, spare_actions_);
   const engine::Actions& done = spare_actions_;

@@ -3,6 +3,7 @@
 #include "base/rng.hpp"
 #include "base/time.hpp"
 #include "engine/engine.hpp"
+#include "engine/resume_state.hpp"
 #include "exchange/fault_plan.hpp"
 #include "exchange/faults.hpp"
 #include "exchange/protocol.hpp"
@@ -14,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,6 +55,10 @@ struct WorldOptions {
 /// A whole market maker and a whole exchange in one thread and virtual time, joined by a network of random
 /// latency that keeps the order within a connection, with a gate of faults at the exchange's door. One seed
 /// decides everything. Time jumps to the next thing due.
+///
+/// Symbols may be recorded. Rows outlive the process, as they do in the mapped ring of the real one; so do
+/// the frames that its network thread had read when it died and its engine had not taken. The next process is
+/// told what follows from both.
 ///
 /// The maker is a process: it can stand still, die with all its sockets and start again with the next run
 /// epoch. A guard may stand beside it, with its own requests from its own address.
@@ -119,8 +125,12 @@ class World final : private exchange::Exchange::Witness {
   std::uint64_t steps() const { return steps_; }
   std::uint64_t events() const { return events_done_; }
   std::uint64_t trace_hash() const { return trace_.value(); }
-  /// Everything the engine consumed, as an input log; empty when it is off.
+  /// Everything the process that runs, or ran last, consumed, as an input log; empty when it is off.
   const std::string& input_log() const { return log_; }
+  /// What that process was told about the recording before it.
+  const std::vector<engine::ResumePoint>& resume() const { return resume_; }
+  /// Of the rows its engine wrote, in order.
+  std::uint64_t rows_hash() const { return rows_hash_.value(); }
   const std::vector<std::string>& notes() const { return notes_; }
   /// The newest incidents, oldest first, each in one line.
   const std::deque<std::string>& incidents() const { return incidents_; }
@@ -227,6 +237,9 @@ class World final : private exchange::Exchange::Witness {
   void start_process();
   void end_process();
   void step(const engine::Input& input, Intact intact = Intact::yes);
+  void keep_row(std::string_view bytes);
+  void keep_unread();
+  std::vector<engine::ResumePoint> resume_points();
   void hash_input(const engine::Input& input);
   void keep_input(const engine::Input& input);
   void perform(const engine::OpenConnection& action, const engine::Actions& all);
@@ -278,6 +291,15 @@ class World final : private exchange::Exchange::Witness {
   std::optional<End> end_;
   TraceHash trace_;
   std::string log_;
+  struct UnreadFrame {
+    engine::ConnectionId id{};
+    base::LocalTime received{};
+    std::string text;
+  };
+  std::map<std::string, engine::ResumeState, std::less<>> recorded_;  ///< by symbol
+  std::vector<UnreadFrame> unread_;                                   ///< by the process that died last
+  std::vector<engine::ResumePoint> resume_;
+  TraceHash rows_hash_;
   std::vector<std::string> notes_;
   std::deque<std::string> incidents_;
   std::array<std::uint64_t, ops::incident_kind_names.size()> incident_counts_{};
