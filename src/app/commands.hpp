@@ -1,7 +1,9 @@
 #pragma once
 
+#include "app/purpose.hpp"
 #include "base/time.hpp"
 #include "ops/guard_rules.hpp"
+#include "record/quality.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -29,6 +31,12 @@ struct RunArguments {
 };
 int run(const RunArguments& arguments);
 
+struct RecordArguments {
+  std::filesystem::path config;           ///< empty: the defaults, on the live venue
+  std::optional<base::Duration> run_for;  ///< empty: as configured, else until a signal
+};
+int record(const RecordArguments& arguments);
+
 struct ExchangeArguments {
   std::uint16_t port = 8080;      ///< plain; 0: any free one
   std::uint16_t tls_port = 8443;  ///< 0: any free one
@@ -49,6 +57,31 @@ struct ReplayArguments {
   Format format = Format::text;
 };
 int replay(const ReplayArguments& arguments);
+
+enum class QueryFormat : std::uint8_t { table, csv, json };
+struct QueryArguments {
+  std::filesystem::path directory;
+  std::string sql;  ///< empty: print every kind with its columns instead
+  QueryFormat format = QueryFormat::table;
+  std::uint64_t limit = 100;                ///< rows of a table
+  std::vector<std::filesystem::path> also;  ///< further recordings under the same views
+};
+/// 130 when interrupted.
+int query(const QueryArguments& arguments);
+
+enum class Recovery : bool { no, yes };
+struct VerifyArguments {
+  std::filesystem::path directory;
+  std::vector<std::filesystem::path> also;
+  Recovery recovery = Recovery::yes;  ///< first finish what an interrupted run left
+  Format format = Format::text;
+  std::optional<std::filesystem::path> out;  ///< the JSON report goes there too
+  std::optional<base::VenueTime> from, to;   ///< empty: the recording's own begin and end
+  std::optional<base::Duration> lookback;    ///< before `to`, or before now
+  record::QualityLimits limits;
+};
+/// 0 pass, 1 fail.
+int verify(const VerifyArguments& arguments);
 
 struct SimulateArguments {
   std::optional<std::uint64_t> seed;  ///< empty: from the clock, and printed
@@ -90,7 +123,16 @@ int doctor(const DoctorArguments& arguments);
 
 struct ConfigCheckArguments {
   std::filesystem::path config;
+  Purpose purpose = Purpose::run;
 };
 int config_check(const ConfigCheckArguments& arguments);
+
+struct ConfigShowArguments {
+  std::filesystem::path config;  ///< empty: none, which is enough to record
+  Purpose purpose = Purpose::run;
+  Format format = Format::text;
+};
+/// The recorder's settings in force, each with where it comes from.
+int config_show(const ConfigShowArguments& arguments);
 
 }  // namespace phoenix::app

@@ -46,10 +46,10 @@ std::optional<Distance> distance(ConfigSection& s, const std::string& key) {
   return std::nullopt;
 }
 
-void require_distance(ConfigSection& s, const std::string& key, const std::string& what,
+void require_distance(Purpose purpose, ConfigSection& s, const std::string& key, const std::string& what,
                       std::optional<Distance>& value) {
   value = distance(s, key);
-  if (!value && !s.has(key) && !s.has(key + "_bps") && !s.has(key + "_abs")) {
+  if (purpose == Purpose::run && !value && !s.has(key) && !s.has(key + "_bps") && !s.has(key + "_abs")) {
     s.error(key + "_bps", "is missing: " + what);
   }
 }
@@ -72,7 +72,12 @@ void refuse_legacy_ladder(ConfigSection& s) {
   }
 }
 
-engine::SymbolOptions read_symbol(ConfigSection& s, const std::vector<ConfigError>& errors) {
+/// What trading cannot do without, recording can.
+void require_to(Purpose purpose, ConfigSection& s, const std::string& key, std::string_view what) {
+  if (purpose == Purpose::run) s.require(key, what);
+}
+
+engine::SymbolOptions read_symbol(ConfigSection& s, Purpose purpose, const std::vector<ConfigError>& errors) {
   engine::SymbolOptions o;
   const std::size_t errors_before = errors.size();
   s.require("symbol", "the venue's name, for example ETHUSDC");
@@ -83,24 +88,25 @@ engine::SymbolOptions read_symbol(ConfigSection& s, const std::vector<ConfigErro
       s.error("symbol", fmt::format("must be in upper case, was '{}'", *v));
     }
   }
-  s.require("net_max", "the largest position in base units");
+  require_to(purpose, s, "net_max", "the largest position in base units");
   if (const auto v = s.decimal("net_max", "0.00000001", most)) o.grid.net_max = as<Qty>(*v);
-  s.require("unified_layer_size", "the quantity of one order in base units");
+  require_to(purpose, s, "unified_layer_size", "the quantity of one order in base units");
   if (const auto v = s.decimal("unified_layer_size", "0.00000001", most)) o.grid.layer_size = as<Qty>(*v);
   if (const auto v = s.integer("total_layers", 1, quote::GridParams::layers_max))
     o.grid.layers = static_cast<int>(*v);
   std::optional<Distance> start;
   std::optional<Distance> first;
-  require_distance(s, "grid_start_offset",
+  require_distance(purpose, s, "grid_start_offset",
                    "distance of the first layer from the middle of the ladder, in 1e-4 of the mid", start);
-  require_distance(s, "grid_first_spacing", "gap between the first and the second layer, in 1e-4 of the mid",
-                   first);
+  require_distance(purpose, s, "grid_first_spacing",
+                   "gap between the first and the second layer, in 1e-4 of the mid", first);
   if (start) o.grid.start = *start;
   if (first) o.grid.first_spacing = *first;
   if (const auto v = distance(s, "grid_max_spacing")) o.grid.max_spacing = *v;
   if (const auto v = s.decimal("grid_spacing_multiplier", "1.00000001", "10"))
     o.grid.multiplier = v->to_double();
-  s.require("min_spread", "smallest spread between the best own bid and ask, as a ratio of the mid");
+  require_to(purpose, s, "min_spread",
+             "smallest spread between the best own bid and ask, as a ratio of the mid");
   if (const auto v = s.decimal("min_spread", "0.00000001", "0.01")) o.grid.min_spread = v->to_double();
   if (const auto v = s.decimal("inventory_skew_coeff", "0", "1")) o.grid.skew_coeff = v->to_double();
   if (const auto v = s.decimal("funding_coeff", "0", "10")) o.grid.funding_coeff = v->to_double();
@@ -114,7 +120,8 @@ engine::SymbolOptions read_symbol(ConfigSection& s, const std::vector<ConfigErro
   refuse_legacy_ladder(s);
   refuse_secrets(s);
 
-  if (errors.size() == errors_before) {  // the values by themselves are right: do they fit together?
+  if (purpose == Purpose::run &&
+      errors.size() == errors_before) {  // the values by themselves are right: do they fit together?
     if (const auto fault = quote::check(o.grid)) s.error("symbol", std::string{quote::text(*fault)});
     const Qty limit = Qty::from_raw(model::times(Money::from_raw(o.limits.net_max.raw()),
                                                  o.limits.worst_case_ratio, model::Rounding::down)
@@ -131,7 +138,7 @@ engine::SymbolOptions read_symbol(ConfigSection& s, const std::vector<ConfigErro
   return o;
 }
 
-void read_hosts(ConfigSection& g, Config& config) {
+void read_hosts(ConfigSection& g, Purpose purpose, Config& config) {
   using venue::binance::HostAddress;
   using venue::binance::Hosts;
   using venue::binance::Venue;
@@ -139,6 +146,8 @@ void read_hosts(ConfigSection& g, Config& config) {
   const auto testnet = g.flag("testnet");
   if (venue_word && testnet) g.error("testnet", "give venue or testnet, not both");
   if (!venue_word && testnet) venue_word = *testnet ? "testnet" : "live";
+  if (!venue_word && purpose == Purpose::record && !g.has("venue"))
+    venue_word = "live";  // its data is public
   if (!venue_word) {
     if (!g.has("venue")) g.error("venue", "is missing: local, testnet or live");
     return;
@@ -149,10 +158,12 @@ void read_hosts(ConfigSection& g, Config& config) {
     config.hosts =
         Hosts::preset(config.engine.product, *venue_word == "live" ? Venue::production : Venue::testnet);
   }
-  const auto address = [&g, &venue_word](const std::string& key, HostAddress& to) {
+  const auto address = [&g, &venue_word, purpose](const std::string& key, HostAddress& to) {
     const auto url = g.text(key);
     if (!url) {
-      if (*venue_word == "local" && !g.has(key)) g.error(key, "is missing: `phoenix exchange` prints it");
+      const bool is_needed = purpose == Purpose::run || key != "order_api_url";
+      if (*venue_word == "local" && is_needed && !g.has(key))
+        g.error(key, "is missing: `phoenix exchange` prints it");
       return;
     }
     if (auto parsed = HostAddress::parse(*url)) {
@@ -169,10 +180,10 @@ void read_hosts(ConfigSection& g, Config& config) {
   }
 }
 
-void read_global(ConfigSection& g, Config& config) {
+void read_global(ConfigSection& g, Purpose purpose, Config& config) {
   auto& e = config.engine;
-  read_hosts(g, config);
-  g.require("total_notional_max", "cap of the value of all positions in quote currency");
+  read_hosts(g, purpose, config);
+  require_to(purpose, g, "total_notional_max", "cap of the value of all positions in quote currency");
   if (const auto v = g.decimal("total_notional_max", "0.00000001", most))
     e.total_notional_max = as<Money>(*v);
   if (const auto v = g.integer("quote_interval_ms", 100, 5000)) e.quote_interval = base::milliseconds{*v};
@@ -197,6 +208,7 @@ void read_global(ConfigSection& g, Config& config) {
             fmt::format("must be at least countdown_s = {}", e.countdown.countdown_min / base::seconds{1}));
   }
   if (const auto v = g.text("ca_file")) config.ca_file = *v;
+  if (purpose == Purpose::record) config.deflate = Switch::on;  // latency costs a recorder nothing
   if (const auto v = g.flag("deflate")) config.deflate = *v ? Switch::on : Switch::off;
   if (const auto v = g.flag("busy_poll")) config.busy_poll = *v ? Switch::on : Switch::off;
   if (const auto v = g.flag("input_log")) config.input_log = *v ? Switch::on : Switch::off;
@@ -216,34 +228,89 @@ void read_global(ConfigSection& g, Config& config) {
 
 }  // namespace
 
-ParsedConfig parse_config(const std::string& yaml_text) {
+namespace {
+
+/// In a log: what a text was read for, and the variables that were set then.
+constexpr const char* as_read_key = "as_read";
+
+struct AsRead {
+  Purpose purpose = Purpose::run;
+  Environment environment;
+};
+
+std::optional<AsRead> as_read(const YAML::Node& root, ConfigSection& top) {
+  if (!top.has(as_read_key)) return std::nullopt;
+  const auto section = top.map(as_read_key);
+  AsRead found;
+  if (section->choice("purpose", {"run", "record"}) == "record") found.purpose = Purpose::record;
+  const YAML::Node variables = root[as_read_key].IsMap() ? root[as_read_key]["environment"] : YAML::Node{};
+  if (variables.IsDefined() && variables.IsMap()) {
+    for (const auto& entry : variables) {
+      if (entry.first.IsScalar() && entry.second.IsScalar())
+        found.environment.emplace(entry.first.Scalar(), entry.second.Scalar());
+    }
+  }
+  return found;
+}
+
+std::string replay_text(const YAML::Node& root, const AsRead& how) {
+  YAML::Node all = root.IsMap() ? YAML::Clone(root) : YAML::Node{YAML::NodeType::Map};
+  all[as_read_key]["purpose"] = how.purpose == Purpose::record ? "record" : "run";
+  for (const auto& [name, value] : how.environment) {
+    // Where files go is nothing to a replay, and was compared with where that process stood.
+    if (!name.ends_with("_DIR") && !name.ends_with("_ROOT")) all[as_read_key]["environment"][name] = value;
+  }
+  return YAML::Dump(all);
+}
+
+void read_config(const YAML::Node& root, const RecordingInput& input, ConfigSection& top, Config& config,
+                 std::vector<ConfigError>& errors) {
+  require_to(input.purpose, top, "global", "the map of settings that concern the whole program");
+  require_to(input.purpose, top, "symbols", "the list of symbols to quote");
+  {
+    const auto global = top.map("global");
+    read_global(*global, input.purpose, config);
+    global->finish();
+  }
+  std::set<std::string> names;
+  top.list("symbols", [&](ConfigSection& s) {
+    config.engine.symbols.push_back(read_symbol(s, input.purpose, errors));
+    const auto& name = config.engine.symbols.back().name;
+    if (!name.empty() && !names.insert(name).second)
+      s.error("symbol", fmt::format("{} is given twice", name));
+  });
+  if (top.has("symbols") && config.engine.symbols.empty())
+    top.error("symbols", "must name at least one symbol");
+  if (config.engine.symbols.size() > ops::symbols_max)
+    top.error("symbols", fmt::format("must name at most {} symbols", ops::symbols_max));
+  {
+    const auto recording = top.map("recording");
+    read_recording(*recording, input, config, errors);
+    recording->finish();
+  }
+  refuse_secrets(top);
+  top.finish();
+  const bool has_variables = config.recording.enabled == Switch::on && !input.environment.empty();
+  if (input.purpose == Purpose::record || has_variables)
+    config.replay_text = replay_text(root, {input.purpose, input.environment});
+}
+
+}  // namespace
+
+ParsedConfig parse_config(const std::string& yaml_text, Purpose purpose, const Environment& environment,
+                          std::string_view file) {
   ParsedConfig parsed;
   auto& errors = parsed.errors;
   Config config;
+  config.replay_text = yaml_text;
   try {
     const YAML::Node root = YAML::Load(yaml_text);
     ConfigSection top{root, "", errors};
-    top.require("global", "the map of settings that concern the whole program");
-    top.require("symbols", "the list of symbols to quote");
-    {
-      const auto global = top.map("global");
-      read_global(*global, config);
-      global->finish();
+    if (const auto how = as_read(root, top)) {
+      read_config(root, {how->purpose, how->environment, file}, top, config, errors);
+    } else {
+      read_config(root, {purpose, environment, file}, top, config, errors);
     }
-    std::set<std::string> names;
-    top.list("symbols", [&](ConfigSection& s) {
-      config.engine.symbols.push_back(read_symbol(s, errors));
-      const auto& name = config.engine.symbols.back().name;
-      if (!name.empty() && !names.insert(name).second)
-        s.error("symbol", fmt::format("{} is given twice", name));
-    });
-    if (top.has("symbols") && config.engine.symbols.empty())
-      top.error("symbols", "must name at least one symbol");
-    if (config.engine.symbols.size() > ops::symbols_max) {
-      top.error("symbols", fmt::format("must name at most {} symbols", ops::symbols_max));
-    }
-    refuse_secrets(top);
-    top.finish();
   } catch (const YAML::Exception& fault) {
     errors.push_back({fault.mark.line + 1, "", fmt::format("is not YAML: {}", fault.msg)});
   }
@@ -254,16 +321,17 @@ ParsedConfig parse_config(const std::string& yaml_text) {
   return parsed;
 }
 
-Config load_config(const std::filesystem::path& path) {
+Config load_config(const std::filesystem::path& path, Purpose purpose, const Environment& environment) {
   std::string text;
   try {
-    text = io::read_file(path);
+    if (!path.empty()) text = io::read_file(path);
   } catch (const io::FileError& fault) {
     throw StartError(fault.what());
   }
-  auto parsed = parse_config(text);
+  const std::string file = path.empty() ? "no file" : path.string();
+  auto parsed = parse_config(text, purpose, environment, file);
   if (!parsed.config) {
-    auto message = describe(path.string(), parsed.errors);
+    auto message = describe(file, parsed.errors);
     message.pop_back();  // the last newline
     throw StartError(message);
   }

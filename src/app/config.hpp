@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/config_reader.hpp"
+#include "app/recording_config.hpp"
 #include "engine/options.hpp"
 #include "venue/binance/routes.hpp"
 
@@ -8,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace phoenix::app {
@@ -17,8 +19,6 @@ class StartError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
-
-enum class Switch : bool { off, on };
 
 /// A configuration file, read and checked. Keys are described in docs/configuration.md.
 struct Config {
@@ -33,6 +33,10 @@ struct Config {
   std::string metrics_address = "127.0.0.1";
   std::optional<std::uint16_t> metrics_port = std::uint16_t{9090};  ///< empty: none; 0: any free one
   std::string log_level = "info";
+  RecordingConfig recording;
+  /// The text this was read from, with what else it was made of: parsing it again for a replay gives the same
+  /// engine, whatever the environment is then.
+  std::string replay_text;
 };
 
 /// What parsing gave: the configuration, or every error at once.
@@ -40,9 +44,14 @@ struct ParsedConfig {
   std::optional<Config> config;
   std::vector<ConfigError> errors;
 };
-ParsedConfig parse_config(const std::string& yaml_text);
-/// Reads and parses `path`; throws StartError with every error as `FILE:LINE: KEY: MESSAGE`.
-Config load_config(const std::filesystem::path& path);
+/// `environment` overrides the recorder's settings and no others. `file`: the text's name in what is shown to
+/// people.
+ParsedConfig parse_config(const std::string& yaml_text, Purpose purpose = Purpose::run,
+                          const Environment& environment = {}, std::string_view file = "configuration");
+/// Reads and parses `path`; throws StartError with every error as `FILE:LINE: KEY: MESSAGE`. An empty path is
+/// an empty file, which is enough to record.
+Config load_config(const std::filesystem::path& path, Purpose purpose = Purpose::run,
+                   const Environment& environment = {});
 
 /// An API key and its secret or private key.
 struct Credentials {

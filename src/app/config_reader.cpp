@@ -33,7 +33,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string describe(const std::string& file, const std::vector<ConfigError>& errors) {
   std::string text;
   for (const auto& e : errors) {
-    if (e.line > 0) {
+    if (e.place == ConfigError::Place::environment) {
+      text += "environment: ";
+    } else if (e.line > 0) {
       text += fmt::format("{}:{}: ", file, e.line);
     } else {
       text += file + ": ";
@@ -158,7 +160,8 @@ std::optional<std::string> ConfigSection::choice(const std::string& key,
   return value;
 }
 
-std::vector<std::unique_ptr<ConfigSection>> ConfigSection::items(const std::string& key) {
+std::vector<std::unique_ptr<ConfigSection>> ConfigSection::items(const std::string& key,
+                                                                 const std::string& shorthand) {
   impl_->asked.insert(key);
   std::vector<std::unique_ptr<ConfigSection>> sections;
   const auto it = impl_->values.find(key);
@@ -169,8 +172,16 @@ std::vector<std::unique_ptr<ConfigSection>> ConfigSection::items(const std::stri
   }
   int index = 0;
   for (const auto& item : it->second) {
-    sections.push_back(std::make_unique<ConfigSection>(
-        item, fmt::format("{}{}[{}].", impl_->path, key, index++), impl_->errors));
+    auto path = fmt::format("{}{}[{}].", impl_->path, key, index++);
+    if (item.IsScalar() && !shorthand.empty()) {
+      sections.push_back(std::make_unique<ConfigSection>(YAML::Node{}, std::move(path), impl_->errors));
+      auto& section = *sections.back()->impl_;
+      section.line = line_of_node(item);
+      section.values.emplace(shorthand, item);
+      section.lines.emplace(shorthand, section.line);
+    } else {
+      sections.push_back(std::make_unique<ConfigSection>(item, std::move(path), impl_->errors));
+    }
   }
   return sections;
 }

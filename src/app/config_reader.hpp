@@ -18,11 +18,13 @@ namespace phoenix::app {
 
 /// One thing wrong with a configuration file.
 struct ConfigError {
+  enum class Place : std::uint8_t { file, environment };
   int line = 0;  ///< from 1; 0 when the file as a whole is meant
   std::string key;
   std::string message;  ///< what is wrong and what would be right
+  Place place = Place::file;
 };
-/// `FILE:LINE: KEY: MESSAGE`, one a line.
+/// `FILE:LINE: KEY: MESSAGE`, one a line; `environment: NAME: MESSAGE` of a variable.
 std::string describe(const std::string& file, const std::vector<ConfigError>& errors);
 
 /// One map of a YAML file. Every read names the key, so that what was not read is an unknown key and an error
@@ -43,11 +45,14 @@ class ConfigSection {
   std::optional<bool> flag(const std::string& key);
   /// One of `words`.
   std::optional<std::string> choice(const std::string& key, const std::vector<std::string>& words);
-  /// The items of a list of maps, read through `each`; empty when the key is missing.
+  /// The items of a list of maps, read through `each`; empty when the key is missing. Where `shorthand` is
+  /// given, an item may be a single value: that of this key.
   template <class Each>
-  void list(const std::string& key, Each each);
+  void list(const std::string& key, Each each, const std::string& shorthand = {});
   std::unique_ptr<ConfigSection> map(const std::string& key);
 
+  /// Of a key, or of the map where the key is missing.
+  int line_of(const std::string& key) const;
   /// A key that must be there.
   void require(const std::string& key, std::string_view what);
   /// A key that is known and refused.
@@ -59,15 +64,14 @@ class ConfigSection {
 
  private:
   struct Impl;
-  std::vector<std::unique_ptr<ConfigSection>> items(const std::string& key);
-  int line_of(const std::string& key) const;
+  std::vector<std::unique_ptr<ConfigSection>> items(const std::string& key, const std::string& shorthand);
   std::optional<std::string> scalar(const std::string& key);
   std::unique_ptr<Impl> impl_;
 };
 
 template <class Each>
-void ConfigSection::list(const std::string& key, Each each) {
-  for (auto& item : items(key)) {
+void ConfigSection::list(const std::string& key, Each each, const std::string& shorthand) {
+  for (auto& item : items(key, shorthand)) {
     each(*item);
     item->finish();
   }

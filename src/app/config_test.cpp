@@ -72,6 +72,16 @@ TEST(Config, names_line_key_and_what_would_be_right) {
             "6: symbols[0].net_max: must be a decimal number from 0.0000000");
 }
 
+TEST(Config, v11_what_has_no_login_listens_on_this_machine_only) {
+  const auto with = [](const std::string& address) {
+    return replaced(good, "  total_notional_max: 4000\n",
+                    "  total_notional_max: 4000\n  metrics_address: " + address + "\n");
+  };
+  EXPECT_EQ(only_error(with("0.0.0.0")),
+            "4: global.metrics_address: must be 127.0.0.1 or ::1: metrics have no login");
+  EXPECT_TRUE(parse_config(with("127.0.0.1")).config.has_value());
+}
+
 TEST(Config, reports_every_error_at_once) {
   auto text = replaced(good, "total_layers: 7", "total_layers: x");
   text = replaced(text, "  total_notional_max: 4000\n", "");

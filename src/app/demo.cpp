@@ -150,6 +150,13 @@ int demo(const DemoArguments& arguments) {
     exchange.stop();
 
     const auto summary = summarise(status, maker.engine(), exchange.exchange().core());
+    if (maker.recording() != nullptr) {
+      const auto recorded = maker.recording()->status();
+      fmt::print("recorded {} rows in {} files", recorded.rows_durable, recorded.files);
+      if (arguments.data_dir)
+        fmt::print("; look at them with: phoenix verify {}", (data_dir / "maker" / "recording").string());
+      fmt::print("\n");
+    }
     if (!end || end->exit_code != 0) {
       fmt::print("the maker did not leave cleanly: {}\n", end ? end->reason : "it did not finish in time");
       return 1;

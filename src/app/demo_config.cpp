@@ -15,6 +15,9 @@ std::string demo_config(std::uint16_t tls_port, const std::string& ca_file, cons
   total_notional_max: 4000
   quote_interval_ms: 1000
   requote_min_move_bps: 1.0
+recording:
+  enabled: true
+  rotate_s: 30
 symbols:
   - {{symbol: ETHUSDC, net_max: 0.26, unified_layer_size: 0.008, total_layers: 7, min_spread: 0.0001, grid_start_offset_bps: 1, grid_first_spacing_bps: 1, grid_spacing_multiplier: 1.75, grid_max_spacing_bps: 40, inventory_skew_coeff: 0.006, max_cancel_per_min: 40}}
   - {{symbol: DOGEUSDC, net_max: 5200, unified_layer_size: 200, total_layers: 7, min_spread: 0.0001, grid_start_offset_bps: 1, grid_first_spacing_bps: 1, grid_spacing_multiplier: 1.75, grid_max_spacing_bps: 40, inventory_skew_coeff: 0.003, max_cancel_per_min: 40}}

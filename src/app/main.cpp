@@ -1,11 +1,15 @@
 #include "app/commands.hpp"
 #include "app/config.hpp"
 #include "app/duration_text.hpp"
+#include "app/time_text.hpp"
 #include "app/version.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <map>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -27,6 +31,23 @@ void add_duration(CLI::App& command, const std::string& name, std::optional<base
           },
           help)
       ->type_name("DURATION");
+}
+
+/// An option whose value is an instant such as 2026-01-31T12:00.
+void add_utc_time(CLI::App& command, const std::string& name, std::optional<base::VenueTime>& to,
+                  const std::string& help) {
+  command
+      .add_option_function<std::string>(
+          name,
+          [&to](const std::string& text) {
+            to = parse_utc_time(text);
+            if (!to)
+              throw CLI::ValidationError(fmt::format(
+                  "'{}' is no time: write 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00:00, in UTC",
+                  text));
+          },
+          help)
+      ->type_name("TIME");
 }
 
 int dispatch(int argc, char** argv) {
@@ -52,6 +73,13 @@ int dispatch(int argc, char** argv) {
   auto* run_command = app.add_subcommand("run", "the market maker");
   run_command->add_option("-c,--config", run_arguments.config, "configuration file")->required();
   add_duration(*run_command, "--for", run_arguments.run_for, "how long; else until Ctrl-C");
+
+  RecordArguments record_arguments;
+  auto* record_command = app.add_subcommand(
+      "record", "the recorder: trades, books and signals of the market into Parquet; needs no key");
+  record_command->add_option("-c,--config", record_arguments.config,
+                             "configuration file; else the defaults and the environment");
+  add_duration(*record_command, "--for", record_arguments.run_for, "how long; else until Ctrl-C");
 
   ExchangeArguments exchange_arguments;
   auto* exchange_command = app.add_subcommand("exchange", "the local exchange, for any Binance client");
@@ -83,13 +111,73 @@ int dispatch(int argc, char** argv) {
 
   ReplayArguments replay_arguments;
   bool json = false;
-  auto* replay_command =
-      app.add_subcommand("replay", "rebuild books from captured traffic, or a run from its input log");
+  auto* replay_command = app.add_subcommand(
+      "replay", "rebuild books from captured traffic, or a run from its input log or journal");
   replay_command
-      ->add_option("files", replay_arguments.files,
-                   "recordings (plain, .zst, .gz), merged by time; or one input log")
+      ->add_option(
+          "files", replay_arguments.files,
+          "captured traffic (plain, .zst, .gz), merged by time; or one input log; or the directory of a "
+          "recording that keeps its journal")
       ->required();
   replay_command->add_flag("--json", json, "print the report as JSON");
+
+  QueryArguments query_arguments;
+  bool print_schema = false;
+  auto* query_command = app.add_subcommand("query", "SQL over a recording: one view a kind; reads only");
+  auto* query_directory = query_command->add_option("directory", query_arguments.directory,
+                                                    "of the recording, also an older one");
+  auto* query_sql = query_command->add_option("sql", query_arguments.sql, "one SELECT");
+  query_command->add_option("--also", query_arguments.also, "a further directory under the same views");
+  query_command->add_option("--format", query_arguments.format, "table, csv or json")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, QueryFormat>{
+              {"table", QueryFormat::table}, {"csv", QueryFormat::csv}, {"json", QueryFormat::json}},
+          CLI::ignore_case))
+      ->type_name("FORMAT")
+      ->option_text("FORMAT");
+  query_command->add_option("--limit", query_arguments.limit, "rows a table shows")->capture_default_str();
+  query_command->add_flag("--schema", print_schema, "print every kind with its columns")
+      ->excludes(query_directory)
+      ->excludes(query_sql);
+
+  VerifyArguments verify_arguments;
+  bool read_only = false;
+  std::optional<std::uint64_t> lookback_minutes;
+  std::vector<double> ofi_weights;
+  auto* verify_command = app.add_subcommand("verify", "is a recording whole and right? exit code 0 or 1");
+  verify_command->add_option("directory", verify_arguments.directory, "of the recording, also an older one")
+      ->required();
+  verify_command->add_option("--also", verify_arguments.also,
+                             "a further directory, such as the previews of an older one");
+  verify_command->add_flag(
+      "--read-only", read_only,
+      "do not finish what an interrupted run left; for a recording that is being written");
+  verify_command->add_flag("--json", json, "print the report as JSON");
+  verify_command->add_option("--out", verify_arguments.out, "write the JSON report to this file too");
+  add_utc_time(*verify_command, "--from", verify_arguments.from,
+               "begin of the window; else of the recording");
+  add_utc_time(*verify_command, "--to", verify_arguments.to, "end of the window; else of the recording");
+  verify_command->add_option("--lookback-mins", lookback_minutes,
+                             "the window is so many minutes before --to, or before now; 0 is all");
+  auto& limits = verify_arguments.limits;
+  verify_command
+      ->add_option("--max-empty-bucket-rate", limits.empty_minutes_max, "share of minutes without rows")
+      ->capture_default_str();
+  verify_command->add_option("--max-dup-rate", limits.duplicates_max, "share of rows that are there twice")
+      ->capture_default_str();
+  verify_command->add_option("--max-latency-p50-ms", limits.latency_ms_p50_max, "")->capture_default_str();
+  verify_command->add_option("--max-latency-p99-ms", limits.latency_ms_p99_max, "")->capture_default_str();
+  verify_command->add_option("--join-tol-ms", limits.join_tolerance_ms, "age of the book before a trade")
+      ->capture_default_str();
+  verify_command->add_option("--seq-huge-jump", limits.id_jump_max, "ids one depth update may skip")
+      ->capture_default_str();
+  verify_command->add_option("--ofi-atol", limits.ofi_tolerance, "difference of an OFI value from its flows")
+      ->capture_default_str();
+  verify_command->add_option("--ofi-weights", ofi_weights, "of the five levels, as recorded with")
+      ->delimiter(',')
+      ->expected(5);
+  verify_command->add_option("--min-events", limits.events_min, "events to show beside the count")
+      ->capture_default_str();
 
   SimulateArguments simulate_arguments;
   auto* simulate_command = app.add_subcommand(
@@ -147,13 +235,22 @@ int dispatch(int argc, char** argv) {
   auto* check_command = config_command->add_subcommand(
       "check", "every error of a configuration file, with line, key and what would be right");
   check_command->add_option("file,-c,--config", check_arguments.config, "configuration file")->required();
+  bool to_record = false;
+  check_command->add_flag("--record", to_record, "as `phoenix record` reads it");
+  ConfigShowArguments show_arguments;
+  auto* show_command = config_command->add_subcommand(
+      "show", "the recorder's settings in force, and where each comes from: default, line or variable");
+  show_command->add_option("file,-c,--config", show_arguments.config,
+                           "configuration file; with --record none is needed");
+  show_command->add_flag("--record", to_record, "as `phoenix record` reads it");
+  show_command->add_flag("--json", json, "print them as JSON");
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& fault) {
     return app.exit(fault) == 0 ? 0 : 2;
   }
-  replay_arguments.format = simulate_arguments.format = doctor_arguments.format =
+  replay_arguments.format = simulate_arguments.format = doctor_arguments.format = verify_arguments.format =
       json ? Format::json : Format::text;
   guard_arguments.restart = restart ? ops::GuardRestart::yes : ops::GuardRestart::no;
   emergency_arguments.whose = everybodys ? WhoseOrders::all : WhoseOrders::ours;
@@ -161,6 +258,19 @@ int dispatch(int argc, char** argv) {
   doctor_arguments.last = last.value_or(doctor_arguments.last);
   if (*demo_command) return demo(demo_arguments);
   if (*run_command) return run(run_arguments);
+  if (*record_command) return record(record_arguments);
+  if (*query_command) {
+    if (!print_schema && (query_arguments.directory.empty() || query_arguments.sql.empty()))
+      throw StartError("query: name a directory and one SELECT, or --schema");
+    return query(query_arguments);
+  }
+  if (*verify_command) {
+    verify_arguments.recovery = read_only ? Recovery::no : Recovery::yes;
+    if (lookback_minutes.value_or(0) > 0)
+      verify_arguments.lookback = base::minutes{static_cast<std::int64_t>(*lookback_minutes)};
+    if (!ofi_weights.empty()) std::copy(ofi_weights.begin(), ofi_weights.end(), limits.ofi_weights.begin());
+    return verify(verify_arguments);
+  }
   if (*exchange_command) return exchange(exchange_arguments);
   if (*replay_command) return replay(replay_arguments);
   if (*simulate_command) return simulate(simulate_arguments);
@@ -171,6 +281,11 @@ int dispatch(int argc, char** argv) {
     if (!doctor_arguments.config && doctor_arguments.directory.empty())
       throw StartError("doctor: name a data directory, or a configuration file with -c");
     return doctor(doctor_arguments);
+  }
+  check_arguments.purpose = show_arguments.purpose = to_record ? Purpose::record : Purpose::run;
+  if (*show_command) {
+    show_arguments.format = json ? Format::json : Format::text;
+    return config_show(show_arguments);
   }
   return config_check(check_arguments);
 }

@@ -1,5 +1,6 @@
 #include "app/maker.hpp"
 
+#include "app/recorder.hpp"
 #include "app/time_text.hpp"
 #include "engine/log_replay.hpp"
 
@@ -73,12 +74,14 @@ Maker::Maker(const io::RealClock& clock, Config config, const std::string& confi
     : config_(std::move(config)),
       lock_(lock_directory(config_.data_dir)),
       account_lock_(lock_account(config_, credentials)),
+      log_(log),
       latch_(config_.data_dir),
       latch_watcher_(latch_.path()),
       clock_(clock) {
   try {
     if (!config_.ca_file.empty()) static_cast<void>(io::read_file(config_.ca_file));
     run_epoch_ = io::RunEpoch::take(config_.data_dir);
+    if (config_.recording.enabled == Switch::on) recording_ = open_recording(clock, config_, log);
     engine_ = make_engine(config_, credentials, run_epoch_);
 
     io::LiveHostOptions host;
@@ -88,10 +91,15 @@ Maker::Maker(const io::RealClock& clock, Config config, const std::string& confi
     host.api_key = credentials.api_key;
     host.deflate = config_.deflate == Switch::on ? io::Deflate::offer : io::Deflate::refuse;
     host.waiting = config_.busy_poll == Switch::on ? io::Waiting::spin : io::Waiting::block;
-    if (config_.input_log == Switch::on) {
+    host.recording = recording_.get();
+    host.input_log_start =
+        engine::log_start_text({run_epoch_, config_.replay_text.empty() ? config_text : config_.replay_text,
+                                config_.engine.recording.resume});
+    // A journal that is kept holds the same, frames included.
+    const bool in_journal = recording_ && config_.recording.keep_journal == Switch::on;
+    if (config_.input_log == Switch::on && !in_journal) {
       input_log_ = config_.data_dir / fmt::format("input-{:08x}.phxlog", run_epoch_);
       host.input_log = input_log_;
-      host.input_log_start = engine::log_start_text({run_epoch_, config_text});
     }
     incidents_ = std::make_unique<io::IncidentLog>(config_.data_dir);
     progress_ = std::make_unique<io::ProgressFile>(io::ProgressFile::path_in(config_.data_dir));
@@ -159,6 +167,7 @@ void Maker::stop() {
   ops_host_.reset();
   const bool finished = host_->wait_finished(base::Duration{0}).has_value();
   host_->stop();
+  if (recording_) close_recording(*recording_, log_);
   // Only an end of its own will is one: whoever watches tells it from a death by this.
   if (finished) tell_progress(clock_.now(), ops::RunPhase::finished);
 }

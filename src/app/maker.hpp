@@ -10,6 +10,7 @@
 #include "io/latch_file.hpp"
 #include "io/live_host.hpp"
 #include "io/progress_file.hpp"
+#include "io/recording.hpp"
 #include "ops/status.hpp"
 
 #include <atomic>
@@ -38,6 +39,8 @@ class Maker {
   void stop();
 
   ops::Status status() const { return host_->status(); }
+  /// None where nothing is recorded.
+  const io::Recording* recording() const { return recording_.get(); }
   const engine::Engine& engine() const { return *engine_; }
   /// Inputs the engine has consumed. Any thread.
   std::uint64_t steps() const { return steps_.load(std::memory_order_relaxed); }
@@ -52,6 +55,7 @@ class Maker {
   Config config_;
   io::DirectoryLock lock_;
   io::AccountLock account_lock_;
+  io::LiveHost::Logger log_;
   io::LatchFile latch_;
   io::LatchWatcher latch_watcher_;  ///< the engine's thread
   std::optional<std::string> latch_reason_;
@@ -62,6 +66,7 @@ class Maker {
   std::atomic<bool> stopping_{false};
   std::uint32_t run_epoch_;
   std::optional<std::filesystem::path> input_log_;
+  std::unique_ptr<io::Recording> recording_;  ///< empty where nothing is recorded
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<io::LiveHost> host_;
   std::unique_ptr<OpsHost> ops_host_;

@@ -4,13 +4,17 @@
 #include "app/config.hpp"
 #include "app/maker.hpp"
 #include "engine/input_codec.hpp"
+#include "engine/journal_replay.hpp"
 #include "engine/log_replay.hpp"
 #include "io/clock.hpp"
 #include "io/files.hpp"
+#include "record/journal_format.hpp"
+#include "record/layout.hpp"
 
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <map>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -115,10 +119,80 @@ int replay_input_log(const std::filesystem::path& path, Format format) {
   return report.recorded_summary.empty() || report.is_equal() ? 0 : 1;
 }
 
+/// The sealed segments of the newest run in a recording's journal, oldest first.
+std::vector<std::filesystem::path> newest_run(const std::filesystem::path& directory) {
+  std::map<record::SegmentId, std::filesystem::path> found;
+  std::error_code fault;
+  for (const auto& entry : std::filesystem::directory_iterator(directory / "journal", fault)) {
+    const auto file = record::parse_segment_name(entry.path().filename().string());
+    if (file && file->state == record::SegmentState::sealed) found.emplace(file->id, entry.path());
+  }
+  std::vector<std::filesystem::path> paths;
+  for (const auto& [id, path] : found) {
+    if (id.epoch == found.rbegin()->first.epoch) paths.push_back(path);
+  }
+  return paths;
+}
+
+int replay_journal(const std::filesystem::path& directory, Format format) {
+  const auto segments = newest_run(directory);
+  if (segments.empty()) {
+    throw StartError(directory.string() +
+                     ": no journal to replay: it is kept only with keep_journal in the configuration");
+  }
+  engine::JournalReplay replay{[&](const engine::LogStart& start) {
+    auto parsed = parse_config(start.config_text);
+    if (!parsed.config)
+      throw StartError(describe(directory.string() + " (its run's configuration)", parsed.errors));
+    parsed.config->engine.recording.resume = start.resume;
+    return make_engine(*parsed.config, {.api_key = "replay", .hmac_secret = "replay", .ed25519_pem = {}},
+                       start.run_epoch);
+  }};
+  std::string fault;
+  Progress progress;
+  for (std::size_t i = 0; i < segments.size() && fault.empty(); ++i) {
+    progress.show(i, segments.size());
+    const auto bytes = io::read_file(segments[i], std::size_t{4} << 30);
+    record::JournalReader reader{bytes};
+    bool going = true;
+    while (const auto r = reader.next()) {
+      if (going = replay.take(*r); !going) break;
+    }
+    if (!going) break;
+    if (reader.fault())
+      fault = fmt::format("{}: {}", segments[i].filename().string(), record::name(*reader.fault()));
+  }
+  const auto report = replay.finish();
+  if (report.fault && fault.empty()) fault = *report.fault;
+  if (format == Format::json) {
+    fmt::print("{}\n", nlohmann::json{{"run_epoch", report.run_epoch},
+                                      {"segments", segments.size()},
+                                      {"inputs", report.inputs},
+                                      {"actions", report.actions},
+                                      {"rows_recorded", report.rows_recorded},
+                                      {"rows_replayed", report.rows_replayed},
+                                      {"rows_recovered", report.rows_recovered},
+                                      {"difference", report.difference.value_or("")},
+                                      {"fault", fault},
+                                      {"equal", report.is_equal() && fault.empty()}}
+                           .dump(2));
+  } else {
+    fmt::print("run {}: {} segments, {} inputs, {} actions\nrows recorded {}, replayed {}\n",
+               report.run_epoch, segments.size(), report.inputs, report.actions, report.rows_recorded,
+               report.rows_replayed);
+    if (report.difference) fmt::print("differs at {}\n", *report.difference);
+    if (!fault.empty()) fmt::print("the replay ends early: {}\n", fault);
+    fmt::print("{}\n", report.is_equal() && fault.empty() ? "equal" : "DIFFERENT");
+  }
+  return report.is_equal() && fault.empty() ? 0 : 1;
+}
+
 }  // namespace
 
 int replay(const ReplayArguments& arguments) {
   try {
+    if (arguments.files.size() == 1 && std::filesystem::is_directory(arguments.files[0]))
+      return replay_journal(arguments.files[0], arguments.format);
     if (arguments.files.size() == 1 && is_input_log(arguments.files[0]))
       return replay_input_log(arguments.files[0], arguments.format);
     engine::Replay replay;

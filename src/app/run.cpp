@@ -15,7 +15,7 @@
 namespace phoenix::app {
 
 int run(const RunArguments& arguments) {
-  Config config = load_config(arguments.config);
+  Config config = load_config(arguments.config, Purpose::run, recorder_environment());
   if (venue::binance::is_live(config.hosts)) {
     throw StartError(
         arguments.config.string() +

@@ -107,6 +107,7 @@ Total run_all(const SimulateArguments& arguments, const Wanted& wanted, std::uin
 struct Summary {
   std::uint64_t trace_hash = 0, steps = 0, events = 0, reconnects = 0, withdrawals = 0, resyncs = 0,
                 restarts = 0, fills = 0, books = 0;
+  std::uint64_t rows = 0, trades_repaired = 0, trades_recovered = 0, trades_lost = 0;
   double virtual_s = 0;
   sim::Worst worst;
   sim::CheckerOptions bounds;
@@ -125,6 +126,10 @@ Summary summarise(const Total& total) {
     s.restarts += r.restarts;
     s.fills += r.fills;
     s.books += r.books_compared;
+    s.rows += r.recording.all();
+    s.trades_repaired += r.recording.trades_repaired;
+    s.trades_recovered += r.recording.trades_recovered;
+    s.trades_lost += r.recording.trades_lost;
     s.virtual_s += seconds_of(r.length);
     for (std::size_t i = 0; i < s.injected.size(); ++i) {
       s.injected[i] += r.injected[i];
@@ -174,6 +179,8 @@ void print_text(const SimulateArguments& arguments, const Total& total) {
              static_cast<double>(s.events) / total.wall_s);
   fmt::print("reconnects {}  withdrawals {}  resyncs {}  restarts {}  fills {}  books compared {}\n",
              s.reconnects, s.withdrawals, s.resyncs, s.restarts, s.fills, s.books);
+  fmt::print("rows recorded {}  trades repaired {}  recovered {}  named lost {}\n", s.rows, s.trades_repaired,
+             s.trades_recovered, s.trades_lost);
   fmt::print("injected:");
   for (std::size_t i = 0; i < s.injected.size(); ++i) {
     if (s.begun[i] + s.injected[i] > 0)
@@ -218,6 +225,10 @@ void print_json(const SimulateArguments& arguments, const Total& total, std::uin
   out["restarts"] = s.restarts;
   out["fills"] = s.fills;
   out["books_compared"] = s.books;
+  out["rows"] = s.rows;
+  out["trades_repaired"] = s.trades_repaired;
+  out["trades_recovered"] = s.trades_recovered;
+  out["trades_lost"] = s.trades_lost;
   out["events"] = s.events;
   out["events_per_s"] = std::round(static_cast<double>(s.events) / total.wall_s);
   out["speedup"] = std::round(s.virtual_s / total.wall_s * 10) / 10;

@@ -16,7 +16,7 @@ test('every test that the page names exists', () => {
   const named = [...page.matchAll(/`(\w+)\.(\w+)`/g)];
   assert.ok(named.length > 40);
   for (const [, suite, name] of named) {
-    assert.match(sources, new RegExp(`\\(${suite}, ${name}\\)`), `${suite}.${name}`);
+    assert.match(sources, new RegExp(`\\(${suite},\\s+${name}\\)`), `${suite}.${name}`);
   }
 });
 

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "app/config.hpp"
+#include "io/clock.hpp"
+#include "io/live_host.hpp"
+#include "io/recording.hpp"
+
+#include <memory>
+
+namespace phoenix::app {
+
+/// Begins or continues the recording a configuration names; its engine options then say where it goes on.
+/// Throws StartError.
+std::unique_ptr<io::Recording> open_recording(const io::RealClock& clock, Config& config,
+                                              const io::LiveHost::Logger& log);
+
+/// Seals it and waits until all of it is in files; what happened goes to the log.
+void close_recording(io::Recording& recording, const io::LiveHost::Logger& log);
+
+}  // namespace phoenix::app
