@@ -236,7 +236,9 @@ TEST(SymbolSignals, h22_every_second_is_written_once_and_equals_its_samples) {
     EXPECT_DOUBLE_EQ(*row.mid, mid);
     EXPECT_DOUBLE_EQ(*row.spread_bps, (of.ask->to_double() - of.bid->to_double()) / mid * 1e4);
     EXPECT_EQ(row.return_1s.has_value(), mid_before.has_value());
-    if (mid_before) EXPECT_DOUBLE_EQ(*row.return_1s, mid / *mid_before - 1);
+    if (mid_before) {
+      EXPECT_DOUBLE_EQ(*row.return_1s, mid / *mid_before - 1);
+    }
     mid_before = mid;
     if (row.lag_ms_ofi) {
       EXPECT_GT(*row.lag_ms_ofi, 0);

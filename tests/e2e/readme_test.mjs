@@ -47,8 +47,19 @@ test('a maker runs on the local exchange as shown', async () => {
   await maker.said(/live symbol=SOLUSDC/);
   maker.child.kill('SIGINT');
   assert.equal(await maker.exit, 0, maker.stderr);
+  const recorder = show('build/release/phoenix record -c configs/local.yaml --for 30s', place);
+  assert.equal(await recorder.exit, 0, recorder.stderr);
   exchange.child.kill('SIGINT');
   assert.equal(await exchange.exit, 0);
+
+  // Half a minute of a thin market may miss a gate; what matters here is that each of them was judged.
+  const verify = show('build/release/phoenix verify phoenix-data/recording', place);
+  assert.ok((await verify.exit) <= 1, verify.stderr);
+  assert.match(verify.stdout, /^pass +trade_ids/m);
+  assert.match(verify.stdout, /^pass +depth_chain/m);
+  const query = show(shown.find((command) => command.includes('phoenix query')), place);
+  assert.equal(await query.exit, 0, query.stderr);
+  assert.match(query.stdout, /^ETHUSDC +\d+/m);
 
   const logs = readdirSync(join(place, 'phoenix-data')).filter((name) => name.endsWith('.phxlog'));
   assert.equal(logs.length, 1);
