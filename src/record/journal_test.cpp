@@ -244,9 +244,11 @@ TEST(Journal, d03_h08_a_failure_of_any_operation_at_any_place_loses_and_doubles_
       // What could not be retired is left to the next start, cut where later heads say.
       for (const auto& [number, bytes] : shell.files_open) {
         std::optional<std::uint64_t> limit;
-        for (const auto& [other, sealed] : shell.files_sealed)
-          for (const auto& end : find_head(sealed)->ends)
+        for (const auto& [other, sealed] : shell.files_sealed) {
+          const auto head = find_head(sealed);
+          for (const auto& end : head->ends)
             if (end.number == number) limit = end.bytes;
+        }
         const auto leftover = examine_leftover(bytes, limit);
         if (leftover.head) {
           shell.files_sealed[number] =
