@@ -60,8 +60,8 @@ leg_tsan() {
     echo "tsan: $test"
     TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 "build/tsan/$test" --gtest_brief=1 --gtest_death_test_style=threadsafe \
       --gtest_filter="-$duckdb"
-    # DuckDB is not instrumented: the detector of deadlocks sees locks taken there that it never sees released.
-    TSAN_OPTIONS=halt_on_error=1:detect_deadlocks=0 "build/tsan/$test" --gtest_brief=1 --gtest_death_test_style=threadsafe \
+    # DuckDB is not instrumented: of its locks some are seen taken and not released, of its hand-overs between threads none.
+    TSAN_OPTIONS=halt_on_error=1:detect_deadlocks=0:ignore_noninstrumented_modules=1 "build/tsan/$test" --gtest_brief=1 --gtest_death_test_style=threadsafe \
       --gtest_filter="$duckdb"
   done
 }
