@@ -1,22 +1,15 @@
 #include "record/log_format.hpp"
 
 #include "base/assert.hpp"
+#include "base/crc32c.hpp"
 
 #include <bit>
 #include <cstring>
-
-#include <boost/crc.hpp>
 
 namespace phoenix::record {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "the log is written in the machine's own order");
-
-std::uint32_t crc32c(std::string_view bytes) {
-  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
-  crc.process_bytes(bytes.data(), bytes.size());
-  return static_cast<std::uint32_t>(crc.checksum());
-}
 
 template <class T>
 void put(std::string& out, T value) {
@@ -44,7 +37,7 @@ void append_log_record(const LogRecord& record, std::string& out) {
   put(out, base::ns_of(record.now));
   put(out, record.kind);
   out.append(record.payload);
-  const std::uint32_t crc = crc32c(std::string_view{out}.substr(start + log_record_head_bytes));
+  const std::uint32_t crc = base::crc32c(std::string_view{out}.substr(start + log_record_head_bytes));
   std::memcpy(out.data() + start + 4, &crc, sizeof crc);
 }
 
@@ -68,7 +61,7 @@ std::optional<LogRecord> LogReader::next() {
   }
   if (left - log_record_head_bytes < length) return stop(LogFault::cut);
   const auto checked = bytes_.substr(offset_ + log_record_head_bytes, length);
-  if (crc32c(checked) != take<std::uint32_t>(bytes_, offset_ + 4)) return stop(LogFault::bad_checksum);
+  if (base::crc32c(checked) != take<std::uint32_t>(bytes_, offset_ + 4)) return stop(LogFault::bad_checksum);
   LogRecord record{.sequence = take<std::uint64_t>(checked, 0),
                    .now = base::local_time_ns(take<std::int64_t>(checked, 8)),
                    .kind = take<std::uint8_t>(checked, 16),
