@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "base/canary.hpp"
+#include "base/time_grid.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -102,10 +103,6 @@ void write(record::RowWriter& row, const signal::FeatureRow& r) {
   row.decimal(r.delta_sum).integer(r.trade_count).integer(r.book_count);
 }
 
-LocalTime next_multiple(LocalTime now, base::Duration interval) {
-  return LocalTime{(now.time_since_epoch() / interval + 1) * interval};
-}
-
 }  // namespace
 
 std::string_view name(Recorded stream) {
@@ -124,7 +121,7 @@ Recorder::Recorder(std::string symbol, const RecordingOptions& options, const si
 }
 
 void Recorder::start(LocalTime now, VenueTime venue, Actions& out) {
-  next_entry_ = next_multiple(now, options_.coverage_interval);
+  next_entry_ = base::next_multiple(now, options_.coverage_interval);
   for (auto& a : accounts_) {
     a.since = now;
     a.down_since = now;
@@ -471,7 +468,7 @@ void Recorder::close_intervals(LocalTime now, VenueTime venue, Actions& out) {
 
 void Recorder::expire(LocalTime now, VenueTime venue, Actions& out) {
   if (!next_entry_ || now < *next_entry_) return;
-  next_entry_ = next_multiple(now, options_.coverage_interval);
+  next_entry_ = base::next_multiple(now, options_.coverage_interval);
   close_intervals(now, venue, out);
 }
 

@@ -1,5 +1,6 @@
 #include "exchange/core.hpp"
 
+#include "base/time_grid.hpp"
 #include "exchange/core_state.hpp"
 #include "exchange/rules.hpp"
 
@@ -74,10 +75,6 @@ void check_options(const CoreOptions& o) {
   }
 }
 
-VenueTime next_multiple(VenueTime t, base::Duration unit) {
-  return VenueTime{(t.time_since_epoch() / unit + 1) * unit};
-}
-
 /// The newest `limit` of `history` that `wanted` lets through, oldest first; or the first `limit` of them.
 enum class Take : std::uint8_t { oldest, newest };
 template <class T, class Wanted>
@@ -136,8 +133,8 @@ Core::State::State(CoreOptions core_options) : options{std::move(core_options)},
     accounts.emplace_back(AccountId{static_cast<std::uint16_t>(i + 1)}, options.accounts[i], options.symbols,
                           bounds);
   }
-  next_second = next_multiple(options.start, base::seconds{1});
-  next_funding = next_multiple(options.start, options.funding_interval);
+  next_second = base::next_multiple(options.start, base::seconds{1});
+  next_funding = base::next_multiple(options.start, options.funding_interval);
   seed_books();
 }
 

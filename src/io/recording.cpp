@@ -1,6 +1,7 @@
 #include "io/recording.hpp"
 
 #include "base/assert.hpp"
+#include "base/time_grid.hpp"
 #include "record/layout.hpp"
 #include "record/schema.hpp"
 
@@ -15,10 +16,6 @@ namespace phoenix::io {
 namespace {
 
 double seconds(base::Duration d) { return static_cast<double>(d.count()) / 1e9; }
-
-base::LocalTime next_multiple(base::LocalTime now, base::Duration interval) {
-  return base::LocalTime{(now.time_since_epoch() / interval + 1) * interval};
-}
 
 std::uint64_t rows_of(const ops::Status& status) {
   std::uint64_t rows = 0;
@@ -77,7 +74,7 @@ class Recording::Impl {
   void look_around(const ops::Status& status, base::LocalTime now) {
     const auto rows = rows_of(status);
     if (!rotate_at_) {
-      rotate_at_ = next_multiple(now, extreme_.interval());
+      rotate_at_ = base::next_multiple(now, extreme_.interval());
       rotated_ = status;
     }
     if (const auto change = extreme_.step(rows, journal_->stats().sync_lag, now)) {
@@ -86,7 +83,7 @@ class Recording::Impl {
           fmt::format("[EXTREME_TRAFFIC] mode={} rows={} queue_age_s={:.1f} interval_s={:.0f}",
                       entered ? "EXTREME" : "NORMAL", change->rows, seconds(change->queue_age),
                       seconds(change->interval)));
-      rotate_at_ = next_multiple(now, extreme_.interval());
+      rotate_at_ = base::next_multiple(now, extreme_.interval());
       const std::lock_guard lock{mutex_};
       is_extreme_ = entered;
     }
@@ -100,7 +97,7 @@ class Recording::Impl {
     rows_at_roll_ = rows;
     tell_rotation(status, now);
     rotated_ = status;
-    rotate_at_ = next_multiple(now, extreme_.interval());
+    rotate_at_ = base::next_multiple(now, extreme_.interval());
   }
 
   ops::RecordingStatus status() const {

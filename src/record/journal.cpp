@@ -1,6 +1,7 @@
 #include "record/journal.hpp"
 
 #include "base/assert.hpp"
+#include "base/time_grid.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -17,11 +18,6 @@ namespace {
 constexpr std::size_t failures_per_place = 2;
 
 bool is_full(int error) { return error == ENOSPC || error == EDQUOT; }
-
-base::LocalTime next_multiple(base::LocalTime now, base::Duration interval) {
-  const auto since = now.time_since_epoch();
-  return base::LocalTime{since - since % interval + interval};
-}
 
 /// Counts the records of `bytes`, which we made ourselves.
 void add_records(std::string_view bytes, SegmentTally& tally) {
@@ -212,7 +208,7 @@ void Journal::start_segment(base::LocalTime now) {
   OpenSegment segment;
   segment.id = {start_.first_segment.epoch, next_number_++};
   segment.rotate_at =
-      std::min(next_multiple(now, settings_.rotate_interval), next_multiple(now, base::hours{1}));
+      std::min(base::next_multiple(now, settings_.rotate_interval), base::next_multiple(now, base::hours{1}));
   SegmentHead head{segment.id, start_.program, {}};
   for (const auto& dead : dead_) head.ends.push_back({dead.id.number, dead.bytes});
   if (previous_) head.ends.push_back(*previous_);
