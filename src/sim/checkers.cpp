@@ -479,7 +479,7 @@ void Checkers::connecting(engine::ConnectionId id) {
 }
 
 void Checkers::refused(engine::ConnectionId id, Origin origin, int status) {
-  if (origin == Origin::exchange && status == 429)
+  if (origin == Origin::exchange && status == 429 && restarts_.size() <= restarts_usual)
     violated("budgets", nullptr, fmt::format("{} was refused: too many connections", engine::name(id)));
 }
 
@@ -652,8 +652,8 @@ bool Checkers::is_recovered() {
   return true;
 }
 
-void Checkers::expect_recovered(LocalTime last_fault_end) {
-  worst_.recovery = std::max(worst_.recovery, world_.now() - last_fault_end);
+void Checkers::expect_recovered(LocalTime due_from) {
+  worst_.recovery = std::max(worst_.recovery, world_.now() - due_from);
   if (is_recovered()) return;
   if (!world_.is_alive()) {
     violated("recovery", nullptr, "the process did not come back");
@@ -668,7 +668,7 @@ void Checkers::expect_recovered(LocalTime last_fault_end) {
     if (row.state == ops::SymbolState::live && static_cast<int>(s.open.size()) >= s.complete) continue;
     violated("recovery", &s,
              fmt::format("{:.1f} s after the last fault it has {} orders and says \"{}\"",
-                         ms(world_.now() - last_fault_end) / 1e3, s.open.size(), row.reason.view()));
+                         ms(world_.now() - due_from) / 1e3, s.open.size(), row.reason.view()));
   }
 }
 

@@ -80,10 +80,11 @@ class Checkers final : public Observer {
 
   /// Looks at what no event tells. Call it every 100 ms or so.
   void look();
-  /// After the last fault: everything is live and complete. The recovery time counts from the last fault's
-  /// end.
+  /// Everything is live and complete.
   bool is_recovered();
-  void expect_recovered(base::LocalTime last_fault_end);
+  /// Called when it has to be; the recovery time counts from `due_from`: the end of the last fault, or of the
+  /// pause that fault demands.
+  void expect_recovered(base::LocalTime due_from);
   /// The maker was asked to leave: from here on it may close what it likes.
   void expect_leaving() { leaving_ = true; }
   /// After a stop: nothing may be left at the venue, position and fills are the venue's, and of what was

@@ -1,6 +1,7 @@
 #include "sim/run.hpp"
 
 #include "base/rng.hpp"
+#include "feed/session.hpp"
 
 #include <algorithm>
 
@@ -38,6 +39,19 @@ engine::SymbolOptions symbol_options(const Row& row) {
   s.limits.net_max = s.grid.net_max;
   s.cancels_per_minute = 40;
   return s;
+}
+
+/// From when on recovery is due: the end of the last fault, and for a handshake refused as forbidden the end
+/// of the pause such a refusal demands of the client (at least a minute, and jitter).
+LocalTime recovery_due_from(const World& world, const exchange::FaultPlan& plan, LocalTime start) {
+  LocalTime due = std::max(world.faults().last_end().value_or(start), start);
+  const auto pause = feed::SessionOptions{}.config_pause;
+  for (const auto& fault : plan.faults) {
+    if (fault.kind != exchange::FaultKind::refuse) continue;
+    if (feed::close_why(static_cast<int>(fault.amount)) != feed::CloseWhy::refused_config) continue;
+    due = std::max(due, start + fault.at + fault.length + pause + pause / 20);
+  }
+  return due;
 }
 
 }  // namespace
@@ -122,15 +136,14 @@ RunResult run(const RunOptions& options, const WorldOptions& world_options) {
     }
   };
   const LocalTime end = world_options.start + options.length;
-  const LocalTime last_fault =
-      std::max(world.faults().last_end().value_or(world_options.start), world_options.start);
-  passes(std::max(last_fault, world_options.start));
-  const LocalTime recovered_by = last_fault + result.bounds.recovery_max;
+  const LocalTime due_from = recovery_due_from(world, world_options.faults, world_options.start);
+  passes(due_from);
+  const LocalTime recovered_by = due_from + result.bounds.recovery_max;
   while (world.now() < recovered_by && checkers.violations().empty() && !checkers.is_recovered()) {
     passes(std::min(recovered_by, world.now() + looks_every));
     if (world.end()) break;
   }
-  if (checkers.violations().empty()) checkers.expect_recovered(last_fault);
+  if (checkers.violations().empty()) checkers.expect_recovered(due_from);
   passes(end);
   if (world.is_alive() && checkers.violations().empty()) {
     ops::Status status;
