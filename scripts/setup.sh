@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 packages=(
   clang-19 libclang-rt-19-dev lld-19 llvm-19 clang-format-19 clang-tidy-19 g++ mold
   cmake ninja-build ccache make git pkg-config ca-certificates
-  libboost1.81-dev libssl-dev zlib1g-dev libzstd-dev
+  libboost1.81-dev libssl-dev zlib1g-dev libzstd-dev libsqlite3-dev
   libsimdjson-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev libexpected-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )

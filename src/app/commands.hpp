@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/backtest.hpp"
 #include "app/purpose.hpp"
 #include "base/time.hpp"
 #include "ops/guard_rules.hpp"
@@ -55,8 +56,25 @@ int exchange(const ExchangeArguments& arguments);
 struct ReplayArguments {
   std::vector<std::filesystem::path> files;
   Format format = Format::text;
+  std::optional<std::filesystem::path> config;  ///< trade it over the data
+  BacktestSettings backtest;                    ///< its data is `files`
+  std::optional<std::filesystem::path> report;  ///< PREFIX of what is written
 };
 int replay(const ReplayArguments& arguments);
+/// A replay with a configuration.
+int backtest(const ReplayArguments& arguments);
+
+struct SweepArguments {
+  std::filesystem::path config;
+  BacktestSettings backtest;
+  std::vector<std::string> set;  ///< KEY=VALUE,VALUE...
+  std::string by = "net";        ///< the figure that sorts
+  int jobs = 0;                  ///< runs at a time; 0: one a core
+  Format format = Format::text;
+  std::optional<std::filesystem::path> report;
+};
+/// Trades every combination of values over the data.
+int sweep(const SweepArguments& arguments);
 
 enum class QueryFormat : std::uint8_t { table, csv, json };
 struct QueryArguments {
@@ -103,15 +121,30 @@ int guard(const GuardArguments& arguments);
 
 enum class WhoseOrders : bool { ours, all };
 enum class Consent : bool { ask, given };
+enum class Rehearsal : bool { no, yes };
+enum class Haste : bool { no, yes };
 struct EmergencyArguments {
   std::filesystem::path config;
+  std::vector<std::string> symbols;  ///< these alone; empty: those configured, and where orders of ours are
   WhoseOrders whose = WhoseOrders::ours;
   Consent consent = Consent::ask;
+  Rehearsal rehearsal = Rehearsal::no;  ///< only say what would be done
+  Haste haste = Haste::no;              ///< close at any price at once
 };
-/// Sets the kill latch, then cancels. 0 only when the venue confirmed that nothing is left.
+/// Sets the kill latch, then cancels. 0 only when the venue confirmed that nothing is left, 1 when something
+/// may be.
 int emergency_cancel_all(const EmergencyArguments& arguments);
+/// The same, then closes positions with orders that only reduce.
+int emergency_close_all(const EmergencyArguments& arguments);
 /// Takes the kill latch away.
 int emergency_re_arm(const EmergencyArguments& arguments);
+
+struct PreflightArguments {
+  std::filesystem::path config;
+  Format format = Format::text;
+};
+/// May this configuration trade with this account? Asks, and changes nothing. 0 when nothing failed, else 2.
+int preflight(const PreflightArguments& arguments);
 
 struct DoctorArguments {
   std::optional<std::filesystem::path> config;  ///< names the data directory; else `directory` is it
@@ -132,7 +165,7 @@ struct ConfigShowArguments {
   Purpose purpose = Purpose::run;
   Format format = Format::text;
 };
-/// The recorder's settings in force, each with where it comes from.
+/// The settings in force, each with where it comes from.
 int config_show(const ConfigShowArguments& arguments);
 
 }  // namespace phoenix::app

@@ -1,5 +1,6 @@
 #include "app/config.hpp"
 
+#include "app/maker_settings.hpp"
 #include "io/files.hpp"
 #include "model/symbol_table.hpp"
 #include "ops/status.hpp"
@@ -20,39 +21,6 @@ namespace {
 
 using model::Money;
 using model::Qty;
-using model::Rate;
-using quote::Distance;
-using quote::DistanceUnit;
-
-constexpr std::string_view most = "90000000000";
-
-template <class To>
-To as(Rate rate) {
-  return To::from_raw(rate.raw());
-}
-
-/// A distance under `key_bps`, `key_abs` or the original name `key`, which means `_abs`. One of them at most.
-std::optional<Distance> distance(ConfigSection& s, const std::string& key) {
-  const auto bps = s.decimal(key + "_bps", "0", "10000");
-  const auto abs = s.decimal(key + "_abs", "0", most);
-  const auto original = s.decimal(key, "0", most);
-  if (int{bps.has_value()} + int{abs.has_value()} + int{original.has_value()} > 1) {
-    s.error(key, fmt::format("give one of {0}_bps and {0}_abs ({0} means {0}_abs), not several", key));
-    return std::nullopt;
-  }
-  if (bps) return Distance{DistanceUnit::bps, bps->to_double()};
-  if (abs) return Distance{DistanceUnit::abs, abs->to_double()};
-  if (original) return Distance{DistanceUnit::abs, original->to_double()};
-  return std::nullopt;
-}
-
-void require_distance(Purpose purpose, ConfigSection& s, const std::string& key, const std::string& what,
-                      std::optional<Distance>& value) {
-  value = distance(s, key);
-  if (purpose == Purpose::run && !value && !s.has(key) && !s.has(key + "_bps") && !s.has(key + "_abs")) {
-    s.error(key + "_bps", "is missing: " + what);
-  }
-}
 
 void refuse_secrets(ConfigSection& s) {
   for (const char* key : {"api_key", "api_secret", "secret", "secret_key", "private_key"}) {
@@ -62,7 +30,8 @@ void refuse_secrets(ConfigSection& s) {
   }
 }
 
-void refuse_legacy_ladder(ConfigSection& s) {
+void refuse_legacy(ConfigSection& s) {
+  s.refuse("vpin_vol_threshold", "volume below a bucket's size tells nothing: use vpin_bucket_size");
   for (const char* key : {"base_layer_size", "near_layers", "far_layers", "far_layer_size",
                           "near_layer_start_offset", "near_layer_spacing_ratio", "far_layer_start_offset",
                           "far_layer_end_offset", "layer_spacing_mode", "spacing_ratio"}) {
@@ -77,65 +46,73 @@ void require_to(Purpose purpose, ConfigSection& s, const std::string& key, std::
   if (purpose == Purpose::run) s.require(key, what);
 }
 
-engine::SymbolOptions read_symbol(ConfigSection& s, Purpose purpose, const std::vector<ConfigError>& errors) {
-  engine::SymbolOptions o;
+/// A distance in quote currency below the tick the file itself states was meant as something else.
+void check_ticks(ConfigSection& s, const engine::SymbolOptions& o) {
+  if (!o.tick_size || o.strategy != engine::StrategyKind::grid) return;
+  const double tick = o.tick_size->to_double();
+  const auto check = [&](const std::string& key, const quote::Distance& distance) {
+    if (distance.unit != quote::DistanceUnit::abs || distance.value >= tick * (1 - 1e-9)) return;
+    const std::string given = s.has(key) ? key : key + "_abs";
+    s.error(given, fmt::format("is {} in quote currency, less than one tick of {}: a distance in 1e-4 of the "
+                               "mid is {}_bps",
+                               setting_kinds::decimal_text(distance.value), o.tick_size->text(), key));
+  };
+  check("grid_start_offset", o.grid.start);
+  check("grid_first_spacing", o.grid.first_spacing);
+}
+
+/// A ladder that risk would cut at once.
+void check_side(ConfigSection& s, const engine::SymbolOptions& o) {
+  const Qty limit = Qty::from_raw(
+      model::times(Money::from_raw(o.limits.net_max.raw()), o.limits.worst_case_ratio, model::Rounding::down)
+          .raw());
+  const Qty side = o.grid.layer_size * o.grid.layers;
+  if (side <= limit) return;
+  s.error("unified_layer_size",
+          fmt::format("{} layers of {} are {}, more than worst_case_ratio * net_max = {}: raise net_max or "
+                      "worst_case_ratio, or take fewer or smaller layers",
+                      o.grid.layers, o.grid.layer_size.text(), side.text(), limit.text()));
+}
+
+void check_symbol(ConfigSection& s, const engine::SymbolOptions& o) {
+  if (o.strategy == engine::StrategyKind::grid) {
+    if (const auto fault = quote::check(o.grid)) s.error("symbol", std::string{quote::text(*fault)});
+  } else if (const auto fault = quote::check(o.glft)) {
+    s.error("symbol", std::string{quote::text(*fault)});
+  }
+  check_ticks(s, o);
+  check_side(s, o);
+  if (const auto fault = risk::check(o.guard)) s.error("symbol", std::string{risk::text(*fault)});
+  if (const auto fault = signal::check(o.market); !fault.empty()) s.error("symbol", fault);
+}
+
+SymbolSettings read_symbol(ConfigSection& s, const RecordingInput& input,
+                           const std::vector<ConfigError>& errors) {
+  SymbolSettings settings;
+  auto& o = settings.engine;
   const std::size_t errors_before = errors.size();
   s.require("symbol", "the venue's name, for example ETHUSDC");
   if (const auto v = s.text("symbol")) {
-    o.name = *v;
+    o.name = settings.account.symbol = *v;
     if (!model::SymbolTable::Name::fits(*v)) s.error("symbol", "must have at most 32 bytes");
     if (std::any_of(v->begin(), v->end(), [](char c) { return c >= 'a' && c <= 'z'; })) {
       s.error("symbol", fmt::format("must be in upper case, was '{}'", *v));
     }
   }
-  require_to(purpose, s, "net_max", "the largest position in base units");
-  if (const auto v = s.decimal("net_max", "0.00000001", most)) o.grid.net_max = as<Qty>(*v);
-  require_to(purpose, s, "unified_layer_size", "the quantity of one order in base units");
-  if (const auto v = s.decimal("unified_layer_size", "0.00000001", most)) o.grid.layer_size = as<Qty>(*v);
-  if (const auto v = s.integer("total_layers", 1, quote::GridParams::layers_max))
-    o.grid.layers = static_cast<int>(*v);
-  std::optional<Distance> start;
-  std::optional<Distance> first;
-  require_distance(purpose, s, "grid_start_offset",
-                   "distance of the first layer from the middle of the ladder, in 1e-4 of the mid", start);
-  require_distance(purpose, s, "grid_first_spacing",
-                   "gap between the first and the second layer, in 1e-4 of the mid", first);
-  if (start) o.grid.start = *start;
-  if (first) o.grid.first_spacing = *first;
-  if (const auto v = distance(s, "grid_max_spacing")) o.grid.max_spacing = *v;
-  if (const auto v = s.decimal("grid_spacing_multiplier", "1.00000001", "10"))
-    o.grid.multiplier = v->to_double();
-  require_to(purpose, s, "min_spread",
-             "smallest spread between the best own bid and ask, as a ratio of the mid");
-  if (const auto v = s.decimal("min_spread", "0.00000001", "0.01")) o.grid.min_spread = v->to_double();
-  if (const auto v = s.decimal("inventory_skew_coeff", "0", "1")) o.grid.skew_coeff = v->to_double();
-  if (const auto v = s.decimal("funding_coeff", "0", "10")) o.grid.funding_coeff = v->to_double();
-  if (const auto v = s.integer("max_cancel_per_min", 1, 300)) o.cancels_per_minute = static_cast<int>(*v);
-  o.limits.net_max = o.grid.net_max;
-  if (const auto v = s.decimal("worst_case_ratio", "0.00000001", "1")) o.limits.worst_case_ratio = *v;
-  if (const auto v = s.decimal("price_collar", "0.00000001", "1")) o.limits.price_collar = *v;
-  if (const auto v = s.decimal("order_notional_max", "0", most)) o.limits.order_notional_max = as<Money>(*v);
-  if (const auto v = s.decimal("tick_size", "0.00000001", most)) o.tick_size = as<model::Price>(*v);
-  if (const auto v = s.decimal("min_qty", "0.00000001", most)) o.qty_min = as<Qty>(*v);
-  refuse_legacy_ladder(s);
+  read_settings(s, input.purpose, symbol_settings(), settings);
+  read_distances(s, input.purpose, o);
+  const bool is_grid = o.strategy == engine::StrategyKind::grid;
+  if (input.purpose == Purpose::run && is_grid)
+    s.require("min_spread", "smallest spread between the best own bid and ask, as a ratio of the mid");
+  o.limits.net_max = o.guard.net_max = o.glft.net_max = o.grid.net_max;
+  o.glft.layer_size = o.grid.layer_size;
+  o.glft.layers = o.grid.layers;
+  o.glft.min_spread = o.grid.min_spread;
+  refuse_legacy(s);
   refuse_secrets(s);
-
-  if (purpose == Purpose::run &&
-      errors.size() == errors_before) {  // the values by themselves are right: do they fit together?
-    if (const auto fault = quote::check(o.grid)) s.error("symbol", std::string{quote::text(*fault)});
-    const Qty limit = Qty::from_raw(model::times(Money::from_raw(o.limits.net_max.raw()),
-                                                 o.limits.worst_case_ratio, model::Rounding::down)
-                                        .raw());
-    const Qty side = o.grid.layer_size * o.grid.layers;
-    if (side > limit) {
-      s.error(
-          "unified_layer_size",
-          fmt::format("{} layers of {} are {}, more than worst_case_ratio * net_max = {}: raise net_max or "
-                      "worst_case_ratio, or take fewer or smaller layers",
-                      o.grid.layers, o.grid.layer_size.text(), side.text(), limit.text()));
-    }
-  }
-  return o;
+  // The values by themselves are right: do they fit together?
+  if (input.purpose == Purpose::run && errors.size() == errors_before) check_symbol(s, o);
+  return settings;
 }
 
 void read_hosts(ConfigSection& g, Purpose purpose, Config& config) {
@@ -181,54 +158,42 @@ void read_hosts(ConfigSection& g, Purpose purpose, Config& config) {
 }
 
 void read_global(ConfigSection& g, Purpose purpose, Config& config) {
-  auto& e = config.engine;
   read_hosts(g, purpose, config);
-  require_to(purpose, g, "total_notional_max", "cap of the value of all positions in quote currency");
-  if (const auto v = g.decimal("total_notional_max", "0.00000001", most))
-    e.total_notional_max = as<Money>(*v);
-  if (const auto v = g.integer("quote_interval_ms", 100, 5000)) e.quote_interval = base::milliseconds{*v};
-  if (const auto v = g.decimal("requote_min_move_bps", "0", "1000")) {
-    e.requote_min_move = Rate::from_raw(v->raw() / 10'000);
-  }
-  if (const auto v = g.integer("recv_window_ms", 100, 2000)) e.recv_window = base::milliseconds{*v};
-  if (const auto v = g.choice("depth_speed_ms", {"100", "250", "500"})) e.depth_speed_ms = std::stoi(*v);
-  if (const auto v = g.integer("lines", 1, 2)) e.lines = static_cast<int>(*v);
-  if (const auto v = g.integer("stall_after_ms", 500, 10'000)) e.stall_after = base::milliseconds{*v};
-  if (const auto v = g.integer("lag_max_ms", 100, 10'000)) e.lag_max = base::milliseconds{*v};
-  if (const auto v = g.integer("rules_check_s", 10, 3'600)) e.rules_check_interval = base::seconds{*v};
-  if (const auto v = g.integer("connection_age_max_min", 2, 1'430)) e.connection_age_max = base::minutes{*v};
-  if (const auto v = g.integer("bandwidth_budget_kib_per_s", 0, 10'000'000))
-    e.bandwidth_bytes_per_s = static_cast<std::uint64_t>(*v) * 1024;
-  if (const auto v = g.flag("dead_man_switch"))
-    e.dead_man_switch = *v ? engine::Switch::on : engine::Switch::off;
-  if (const auto v = g.integer("countdown_s", 5, 120)) e.countdown.countdown_min = base::seconds{*v};
-  if (const auto v = g.integer("countdown_max_s", 5, 600)) e.countdown.countdown_max = base::seconds{*v};
-  if (e.countdown.countdown_max < e.countdown.countdown_min) {
-    g.error("countdown_max_s",
-            fmt::format("must be at least countdown_s = {}", e.countdown.countdown_min / base::seconds{1}));
-  }
-  if (const auto v = g.text("ca_file")) config.ca_file = *v;
   if (purpose == Purpose::record) config.deflate = Switch::on;  // latency costs a recorder nothing
-  if (const auto v = g.flag("deflate")) config.deflate = *v ? Switch::on : Switch::off;
-  if (const auto v = g.flag("busy_poll")) config.busy_poll = *v ? Switch::on : Switch::off;
-  if (const auto v = g.flag("input_log")) config.input_log = *v ? Switch::on : Switch::off;
-  if (const auto v = g.text("data_dir")) config.data_dir = *v;
-  if (const auto v = g.text("credentials_file")) config.credentials_file = *v;
-  if (const auto v = g.text("metrics_address")) {
-    config.metrics_address = *v;
-    if (*v != "127.0.0.1" && *v != "::1")
-      g.error("metrics_address", "must be 127.0.0.1 or ::1: metrics have no login");
+  read_settings(g, purpose, global_settings(), config);
+  for (const char* key : {"snapshot_path", "snapshot_interval"})
+    g.refuse(key, "state is kept in data_dir and taken from the venue at each start: leave this out");
+  auto& account_guard = config.engine.account_guard;
+  account_guard.total_notional_max = config.engine.total_notional_max;
+  if (const auto fault = risk::check(account_guard))
+    g.error("account_drawdown", std::string{risk::text(*fault)});
+  if (const auto fault = risk::check(config.engine.gateway))
+    g.error("messages_1s_max", std::string{risk::text(*fault)});
+  const auto& countdown = config.engine.countdown;
+  if (countdown.countdown_max < countdown.countdown_min) {
+    g.error("countdown_max_s",
+            fmt::format("must be at least countdown_s = {}", countdown.countdown_min / base::seconds{1}));
   }
-  if (const auto v = g.integer("metrics_port", 0, 65535)) {
-    config.metrics_port = *v == 0 ? std::nullopt : std::optional{static_cast<std::uint16_t>(*v)};
-  }
-  if (const auto v = g.choice("log_level", {"debug", "info", "warning", "error"})) config.log_level = *v;
   refuse_secrets(g);
 }
 
-}  // namespace
-
-namespace {
+/// `venue` and the hosts that follow from it unless they are given themselves.
+void list_hosts(const ConfigSection& g, std::string_view file, const Config& config,
+                std::vector<EffectiveSetting>& out) {
+  using Origin = EffectiveSetting::Origin;
+  const auto add = [&](const std::string& key, const std::string& given_by, std::string value) {
+    const bool given = g.has(given_by);
+    out.push_back({"global." + key, std::move(value), given ? Origin::file : Origin::standard,
+                   given ? fmt::format("{}:{}", file, g.line_of(given_by)) : "default"});
+  };
+  const auto& hosts = config.hosts;
+  const std::string venue = g.has("testnet") ? "testnet" : "venue";
+  const auto by = [&](const std::string& key) { return g.has(key) ? key : venue; };
+  add("venue", venue, venue::binance::is_live(hosts) ? "live" : "a test host or this machine");
+  add("rest_url", by("rest_url"), hosts.rest.text("https"));
+  add("stream_url", by("stream_url"), hosts.streams.text("wss"));
+  add("order_api_url", by("order_api_url"), hosts.ws_api.text("wss"));
+}
 
 /// In a log: what a text was read for, and the variables that were set then.
 constexpr const char* as_read_key = "as_read";
@@ -271,11 +236,17 @@ void read_config(const YAML::Node& root, const RecordingInput& input, ConfigSect
     const auto global = top.map("global");
     read_global(*global, input.purpose, config);
     global->finish();
+    list_hosts(*global, input.file, config, config.effective);
+    list_effective(*global, input.file, "global.", global_settings(), config, config.effective);
   }
   std::set<std::string> names;
   top.list("symbols", [&](ConfigSection& s) {
-    config.engine.symbols.push_back(read_symbol(s, input.purpose, errors));
-    const auto& name = config.engine.symbols.back().name;
+    auto settings = read_symbol(s, input, errors);
+    const auto name = settings.engine.name;
+    list_effective(s, input.file, name + ".", symbol_settings(), settings, config.effective);
+    list_distances(s, input.file, name + ".", settings.engine, config.effective);
+    config.engine.symbols.push_back(std::move(settings.engine));
+    config.account.push_back(std::move(settings.account));
     if (!name.empty() && !names.insert(name).second)
       s.error("symbol", fmt::format("{} is given twice", name));
   });

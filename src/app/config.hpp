@@ -2,7 +2,9 @@
 
 #include "app/config_reader.hpp"
 #include "app/recording_config.hpp"
+#include "app/setting.hpp"
 #include "engine/options.hpp"
+#include "venue/binance/rest_answers.hpp"
 #include "venue/binance/routes.hpp"
 
 #include <filesystem>
@@ -20,6 +22,13 @@ class StartError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// How the account has to be set for a symbol; empty: however it is.
+struct AccountWish {
+  std::string symbol;
+  std::optional<venue::binance::SymbolSettings::MarginType> margin_type;
+  std::optional<int> leverage;
+};
+
 /// A configuration file, read and checked. Keys are described in docs/configuration.md.
 struct Config {
   engine::Options engine;
@@ -33,6 +42,9 @@ struct Config {
   std::string metrics_address = "127.0.0.1";
   std::optional<std::uint16_t> metrics_port = std::uint16_t{9090};  ///< empty: none; 0: any free one
   std::string log_level = "info";
+  Switch apply_account_settings = Switch::off;  ///< on: a start sets what `account` wishes
+  std::vector<AccountWish> account;             ///< of the symbols of `symbols`, in their order
+  std::vector<EffectiveSetting> effective;  ///< of `global` and `symbols`; the recorder's are in `recording`
   RecordingConfig recording;
   /// The text this was read from, with what else it was made of: parsing it again for a replay gives the same
   /// engine, whatever the environment is then.

@@ -1,10 +1,15 @@
 #include "app/config.hpp"
 
 #include "app/demo_config.hpp"
+#include "app/maker_settings.hpp"
 
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
+#include <regex>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -138,6 +143,130 @@ TEST(Config, d19_placeholders_are_refused) {
   EXPECT_NE(only_error(replaced(good, "symbol: ETHUSDC", "symbol: ${SYMBOL}"))
                 .find("placeholders are not expanded"),
             std::string::npos);
+}
+
+TEST(Config, i22_a_distance_below_the_tick_the_file_states_was_meant_in_another_unit) {
+  const auto error =
+      only_error(replaced(good, "grid_start_offset: 1.5", "grid_start_offset: 0.0005\n    tick_size: 0.01"));
+  EXPECT_EQ(error,
+            "10: symbols[0].grid_start_offset: is 0.0005 in quote currency, less than one tick of 0.01: a "
+            "distance in 1e-4 of the mid is grid_start_offset_bps");
+  EXPECT_TRUE(parse_config(good + "    tick_size: 0.01\n").config.has_value());
+}
+
+TEST(Config, the_other_strategy_needs_its_own_distances_and_none_of_the_grids) {
+  const std::string glft = R"(global:
+  venue: testnet
+  total_notional_max: 4000
+symbols:
+  - symbol: ETHUSDC
+    strategy: glft
+    net_max: 0.26
+    unified_layer_size: 0.008
+    glft_spacing_bps: 3
+)";
+  const auto parsed = parse_config(glft);
+  ASSERT_TRUE(parsed.config.has_value()) << describe("f", parsed.errors);
+  const auto& symbol = parsed.config->engine.symbols.at(0);
+  EXPECT_EQ(symbol.strategy, engine::StrategyKind::glft);
+  EXPECT_EQ(symbol.glft.layer_size, model::Qty::of("0.008"));
+  EXPECT_EQ(symbol.glft.net_max, model::Qty::of("0.26"));
+  EXPECT_EQ(symbol.guard.net_max, model::Qty::of("0.26"));
+  EXPECT_FALSE(symbol.glft.fallback.has_value());
+  EXPECT_EQ(only_error(replaced(glft, "    glft_spacing_bps: 3\n", "")),
+            "5: symbols[0].glft_spacing_bps: is missing: gap from one layer to the next, in 1e-4 of the mid");
+  // A fallback is whole or not there.
+  EXPECT_FALSE(parse_config(glft + "    glft_fallback_at_touch: 2\n").config.has_value());
+}
+
+TEST(Config, modes_and_guards_that_contradict_each_other_are_refused) {
+  const auto modes =
+      good + "    pinning_enabled: true\n    pinning_thresh: 0.7\n    grinding_enabled: true\n";
+  EXPECT_FALSE(parse_config(modes).config.has_value()) << "grinding at 0.65 is not above pinning at 0.7";
+  EXPECT_TRUE(parse_config(modes + "    grinding_thresh: 0.75\n").config.has_value());
+  EXPECT_FALSE(parse_config(good + "    guard_block_ratio: 0.9\n").config.has_value())
+      << "blocking comes before flattening at 0.75";
+}
+
+TEST(Config, keys_of_the_first_system_that_are_gone_are_refused_with_what_holds_now) {
+  const auto error =
+      only_error(replaced(good, "  venue: testnet\n", "  venue: testnet\n  snapshot_path: state.json\n"));
+  EXPECT_EQ(error.substr(0, 52), "3: global.snapshot_path: state is kept in data_dir a");
+}
+
+TEST(Config, the_account_of_a_symbol_is_a_wish) {
+  const auto parsed = parse_config(good + "    margin_type: isolated\n    leverage: 20\n");
+  ASSERT_TRUE(parsed.config.has_value()) << describe("f", parsed.errors);
+  EXPECT_EQ(parsed.config->account.at(0).symbol, "ETHUSDC");
+  EXPECT_EQ(parsed.config->account.at(0).leverage, 20);
+  EXPECT_EQ(parsed.config->apply_account_settings, Switch::off);
+  EXPECT_FALSE(parse_config(good).config->account.at(0).margin_type.has_value());
+  EXPECT_EQ(only_error(good + "    leverage: 126\n"),
+            "13: symbols[0].leverage: must be a whole number from 1 to 125, was '126'");
+}
+
+std::string shown(const ParsedConfig& parsed, const std::string& name) {
+  for (const auto& setting : parsed.config.value().effective) {
+    if (setting.name == name) return setting.value + " " + setting.source;
+  }
+  return "not shown";
+}
+
+TEST(Config, every_value_in_force_says_where_it_comes_from) {
+  const auto parsed = parse_config(good, Purpose::run, {}, "f.yaml");
+  EXPECT_EQ(shown(parsed, "global.total_notional_max"), "4000 f.yaml:3");
+  EXPECT_EQ(shown(parsed, "global.requote_min_move_bps"), "1 default");
+  EXPECT_EQ(shown(parsed, "global.rest_url").substr(0, 8), "https://");
+  EXPECT_EQ(shown(parsed, "ETHUSDC.net_max"), "0.26 f.yaml:6");
+  EXPECT_EQ(shown(parsed, "ETHUSDC.grid_start_offset_abs"), "1.5 f.yaml:10");
+  EXPECT_EQ(shown(parsed, "ETHUSDC.grid_first_spacing_bps"), "5 f.yaml:11");
+  EXPECT_EQ(shown(parsed, "ETHUSDC.grid_max_spacing_bps"), "0 default");
+  EXPECT_EQ(shown(parsed, "ETHUSDC.worst_case_ratio"), "0.5 default");
+  EXPECT_EQ(shown(parsed, "ETHUSDC.leverage"), "none default");
+}
+
+TEST(Config, every_setting_reads_what_it_shows) {
+  // What is in force, written into a file, is the same configuration again.
+  const auto parsed = parse_config(good);
+  std::string global = "global:\n", symbol = "symbols:\n  - symbol: ETHUSDC\n";
+  for (const auto& setting : parsed.config.value().effective) {
+    if (setting.value == "none" || setting.name == "global.venue") continue;
+    const auto dot = setting.name.find('.');
+    const auto key = setting.name.substr(dot + 1);
+    (dot == 6 ? global : symbol) += (dot == 6 ? "  " : "    ") + key + ": \"" + setting.value + "\"\n";
+  }
+  const auto again = parse_config(global + "  venue: testnet\n" + symbol);
+  ASSERT_TRUE(again.config.has_value()) << describe("f", again.errors);
+  for (const auto& setting : parsed.config->effective) {
+    const auto there = shown(again, setting.name);
+    EXPECT_EQ(there.substr(0, there.rfind(' ')), setting.value) << setting.name;
+  }
+}
+
+TEST(Config, the_documentation_lists_every_setting) {
+  std::ifstream file{PHOENIX_SOURCE_DIR "/docs/configuration.md"};
+  std::stringstream all;
+  all << file.rdbuf();
+  const auto text = all.str();
+  const auto section = [&](const std::string& from, const std::string& to) {
+    const auto begin = text.find("\n## " + from + "\n");
+    return text.substr(begin, text.find("\n## " + to + "\n") - begin);
+  };
+  const auto expect = [](const std::string& part, const std::vector<SettingText>& settings) {
+    for (const auto& setting : settings) {
+      const auto row = "\n| `" + setting.key + "` | " + setting.standard + " | " + setting.range + " | ";
+      EXPECT_NE(part.find(row), std::string::npos) << "missing in docs/configuration.md:" << row;
+    }
+    const std::regex row{"\n\\| `[a-z0-9_]+` \\| [^|]* \\| [^|]* \\| "};
+    EXPECT_EQ(std::distance(std::sregex_iterator{part.begin(), part.end(), row}, {}),
+              static_cast<std::ptrdiff_t>(settings.size()))
+        << "no row without a setting";
+  };
+  expect(section("global", "symbols"), texts(global_settings()));
+  const auto symbols = section("symbols", "recording");
+  expect(symbols, texts(symbol_settings()));
+  for (const auto& distance : distance_settings())
+    EXPECT_NE(symbols.find("\n| `" + distance.key + "[_bps,_abs]` | "), std::string::npos) << distance.key;
 }
 
 class CredentialsFile : public testing::Test {

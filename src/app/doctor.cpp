@@ -77,6 +77,10 @@ std::string sentence(const io::LoggedIncident& i) {
       return with("the kill latch was taken away", ": ", i.what);
     case Kind::paused:
       return with(with("the process stood still", " for ", cost), ": ", i.what);
+    case Kind::configured:
+      return "another configuration is in force";
+    case Kind::guarded:
+      return with("guard of risk", " ", i.what);
   }
   return i.what;
 }

@@ -33,6 +33,75 @@ void add_duration(CLI::App& command, const std::string& name, std::optional<base
       ->type_name("DURATION");
 }
 
+/// An option whose value is a duration, and has a default.
+void add_duration(CLI::App& command, const std::string& name, base::Duration& to, const std::string& help) {
+  command
+      .add_option_function<std::string>(
+          name,
+          [&to](const std::string& text) {
+            const auto value = parse_duration(text);
+            if (!value)
+              throw CLI::ValidationError(
+                  fmt::format("'{}' is no duration: write 500ms, 60s, 2m or 1h", text));
+            to = *value;
+          },
+          fmt::format("{}; else {} ms", help, to / base::milliseconds{1}))
+      ->type_name("DURATION");
+}
+
+/// An option whose value is an exact decimal.
+template <class To, class Assign>
+void add_decimal(CLI::App& command, const std::string& name, Assign assign, std::string_view least,
+                 std::string_view most, const std::string& help) {
+  command
+      .add_option_function<std::string>(
+          name,
+          [assign, low = To::of(least), high = To::of(most)](const std::string& text) {
+            const auto value = To::parse(text);
+            if (!value || *value < low || *value > high)
+              throw CLI::ValidationError(
+                  fmt::format("'{}' is no number within {} and {}", text, low.text(), high.text()));
+            assign(*value);
+          },
+          help)
+      ->type_name("NUMBER");
+}
+
+/// What a backtest is told beside its configuration.
+void add_backtest_options(CLI::App& command, BacktestSettings& settings) {
+  command
+      .add_option_function<std::string>(
+          "--strategy",
+          [&settings](const std::string& word) {
+            settings.strategy = word == "grid" ? engine::StrategyKind::grid : engine::StrategyKind::glft;
+          },
+          "grid or glft; else as configured")
+      ->check(CLI::IsMember({"grid", "glft"}));
+  command
+      .add_option_function<std::string>(
+          "--queue",
+          [&settings](const std::string& word) {
+            settings.queue = word == "proportional" ? exchange::ExternalQueue::proportional
+                                                    : exchange::ExternalQueue::from_behind;
+          },
+          "who leaves a level that shrinks: conservative (the last) or proportional; else conservative")
+      ->check(CLI::IsMember({"conservative", "proportional"}));
+  add_duration(command, "--feed-latency", settings.feed_latency, "market data from the venue to us");
+  add_duration(command, "--order-latency", settings.order_latency, "orders and answers, one way");
+  command.add_flag_callback(
+      "--recorded-lag", [&settings] { settings.feed_lag = sim::BacktestOptions::FeedLag::recorded; },
+      "market data comes later by what the recording was later than at its best");
+  add_decimal<model::Rate>(
+      command, "--maker-fee", [&settings](model::Rate rate) { settings.maker_fee = rate; }, "-0.1", "0.1",
+      "as a ratio; else the venue's first tier");
+  add_decimal<model::Rate>(
+      command, "--taker-fee", [&settings](model::Rate rate) { settings.taker_fee = rate; }, "-0.1", "0.1",
+      "as a ratio; else the venue's first tier");
+  add_decimal<model::Money>(
+      command, "--wallet", [&settings](model::Money wallet) { settings.wallet = wallet; }, "0", "1000000000",
+      "of each quote asset at the start; else 10000");
+}
+
 /// An option whose value is an instant such as 2026-01-31T12:00.
 void add_utc_time(CLI::App& command, const std::string& name, std::optional<base::VenueTime>& to,
                   const std::string& help) {
@@ -120,6 +189,40 @@ int dispatch(int argc, char** argv) {
           "recording that keeps its journal")
       ->required();
   replay_command->add_flag("--json", json, "print the report as JSON");
+  replay_command->add_option("-c,--config", replay_arguments.config,
+                             "trade this configuration over the data, against a model of the queue");
+  replay_command
+      ->add_option("--report", replay_arguments.report,
+                   "write PREFIX.json and PREFIX.html: what the trading came to")
+      ->type_name("PREFIX");
+  add_backtest_options(*replay_command, replay_arguments.backtest);
+
+  SweepArguments sweep_arguments;
+  auto* sweep_command =
+      app.add_subcommand("sweep", "a backtest for every combination of values, sorted by a figure");
+  sweep_command
+      ->add_option("data", sweep_arguments.backtest.data,
+                   "captured traffic, or directories of recordings that keep their journal")
+      ->required();
+  sweep_command->add_option("-c,--config", sweep_arguments.config, "configuration file")->required();
+  sweep_command
+      ->add_option("--set", sweep_arguments.set,
+                   "KEY=VALUE,VALUE...: of each symbol, or SYMBOL.KEY of one, or global.KEY; may be given "
+                   "again")
+      ->required()
+      ->type_name("SETTING");
+  sweep_command->add_option("--by", sweep_arguments.by, "the figure that sorts")
+      ->check(CLI::IsMember({"net", "spread", "sharpe", "fills", "fill-rate", "at-touch"}))
+      ->capture_default_str();
+  sweep_command->add_option("--jobs", sweep_arguments.jobs, "runs at a time; 0: one a core")
+      ->check(CLI::Range(0, 256))
+      ->capture_default_str();
+  sweep_command
+      ->add_option("--report", sweep_arguments.report,
+                   "write PREFIX.json and PREFIX.html: the table, and the report of the best")
+      ->type_name("PREFIX");
+  sweep_command->add_flag("--json", json, "print the table as JSON");
+  add_backtest_options(*sweep_command, sweep_arguments.backtest);
 
   QueryArguments query_arguments;
   bool print_schema = false;
@@ -212,11 +315,31 @@ int dispatch(int argc, char** argv) {
   auto* cancel_all_command = emergency_command->add_subcommand(
       "cancel-all", "sets the kill latch, then cancels every order of ours until the venue lists none");
   auto* re_arm_command = emergency_command->add_subcommand("re-arm", "takes the kill latch away");
-  for (auto* command : {cancel_all_command, re_arm_command}) {
+  auto* close_all_command = emergency_command->add_subcommand(
+      "close-all",
+      "the same, then closes positions with orders that only reduce, until the venue lists none");
+  for (auto* command : {cancel_all_command, close_all_command, re_arm_command}) {
     command->add_option("-c,--config", emergency_arguments.config, "configuration file")->required();
     command->add_flag("--yes", yes, "do not ask");
   }
-  cancel_all_command->add_flag("--all", everybodys, "orders of others on these symbols too");
+  bool rehearse = false;
+  for (auto* command : {cancel_all_command, close_all_command}) {
+    command->add_option("--symbol", emergency_arguments.symbols,
+                        "this one alone, configured or not; may be given again");
+    command->add_flag("--dry-run", rehearse, "only say what would be done");
+  }
+  cancel_all_command->add_flag("--all", everybodys, "orders of others too, on every symbol of the account");
+  bool at_market = false;
+  close_all_command->add_flag("--market", at_market,
+                              "at any price at once; else only what is left after 20 s");
+  close_all_command->add_flag("--all", everybodys,
+                              "orders of others and positions on every symbol of the account");
+
+  PreflightArguments preflight_arguments;
+  auto* preflight_command = app.add_subcommand(
+      "preflight", "may this configuration trade with this account? asks the venue, changes nothing");
+  preflight_command->add_option("-c,--config", preflight_arguments.config, "configuration file")->required();
+  preflight_command->add_flag("--json", json, "print the checks as JSON");
 
   DoctorArguments doctor_arguments;
   std::optional<base::Duration> last;
@@ -239,10 +362,12 @@ int dispatch(int argc, char** argv) {
   check_command->add_flag("--record", to_record, "as `phoenix record` reads it");
   ConfigShowArguments show_arguments;
   auto* show_command = config_command->add_subcommand(
-      "show", "the recorder's settings in force, and where each comes from: default, line or variable");
+      "show", "the settings in force, and where each comes from: default, line or variable");
   show_command->add_option("file,-c,--config", show_arguments.config,
                            "configuration file; with --record none is needed");
   show_command->add_flag("--record", to_record, "as `phoenix record` reads it");
+  show_command->add_flag("--effective")
+      ->description("every setting, given or not: also what is shown without this");
   show_command->add_flag("--json", json, "print them as JSON");
 
   try {
@@ -250,10 +375,12 @@ int dispatch(int argc, char** argv) {
   } catch (const CLI::ParseError& fault) {
     return app.exit(fault) == 0 ? 0 : 2;
   }
-  replay_arguments.format = simulate_arguments.format = doctor_arguments.format = verify_arguments.format =
-      json ? Format::json : Format::text;
+  sweep_arguments.format = replay_arguments.format = simulate_arguments.format = doctor_arguments.format =
+      verify_arguments.format = json ? Format::json : Format::text;
   guard_arguments.restart = restart ? ops::GuardRestart::yes : ops::GuardRestart::no;
   emergency_arguments.whose = everybodys ? WhoseOrders::all : WhoseOrders::ours;
+  emergency_arguments.rehearsal = rehearse ? Rehearsal::yes : Rehearsal::no;
+  emergency_arguments.haste = at_market ? Haste::yes : Haste::no;
   emergency_arguments.consent = yes ? Consent::given : Consent::ask;
   doctor_arguments.last = last.value_or(doctor_arguments.last);
   if (*demo_command) return demo(demo_arguments);
@@ -272,9 +399,20 @@ int dispatch(int argc, char** argv) {
     return verify(verify_arguments);
   }
   if (*exchange_command) return exchange(exchange_arguments);
-  if (*replay_command) return replay(replay_arguments);
+  if (*replay_command) {
+    replay_arguments.backtest.data = replay_arguments.files;
+    if (replay_arguments.report && !replay_arguments.config)
+      throw StartError("replay: --report needs the configuration to trade: -c FILE");
+    return replay(replay_arguments);
+  }
+  if (*sweep_command) return sweep(sweep_arguments);
   if (*simulate_command) return simulate(simulate_arguments);
   if (*guard_command) return guard(guard_arguments);
+  if (*preflight_command) {
+    preflight_arguments.format = json ? Format::json : Format::text;
+    return preflight(preflight_arguments);
+  }
+  if (*close_all_command) return emergency_close_all(emergency_arguments);
   if (*cancel_all_command) return emergency_cancel_all(emergency_arguments);
   if (*re_arm_command) return emergency_re_arm(emergency_arguments);
   if (*doctor_command) {

@@ -59,6 +59,11 @@ std::unique_ptr<engine::Engine> make_engine(const Config& config, const Credenti
   engine::Options options = config.engine;
   options.order_api_target = config.hosts.ws_api.path;
   options.seed = run_epoch;
+  options.read = [](std::string_view text) -> std::optional<engine::Options> {
+    auto parsed = parse_config(std::string{text});
+    if (!parsed.config) return std::nullopt;
+    return std::move(parsed.config->engine);
+  };
   try {
     Signer signer = credentials.ed25519_pem.empty() ? Signer::hmac(credentials.hmac_secret)
                                                     : Signer::ed25519_pem(credentials.ed25519_pem);
@@ -77,11 +82,19 @@ Maker::Maker(const io::RealClock& clock, Config config, const std::string& confi
       log_(log),
       latch_(config_.data_dir),
       latch_watcher_(latch_.path()),
+      guard_latches_(config_.data_dir),
       clock_(clock) {
   try {
     if (!config_.ca_file.empty()) static_cast<void>(io::read_file(config_.ca_file));
     run_epoch_ = io::RunEpoch::take(config_.data_dir);
     if (config_.recording.enabled == Switch::on) recording_ = open_recording(clock, config_, log);
+    for (auto& [symbol, text] : guard_latches_.load()) {
+      log(engine::Severity::warning, fmt::format("latched by an earlier run symbol={} why=\"{}\"",
+                                                 symbol.empty() ? "account" : symbol, text));
+      config_.engine.guard_latches.push_back({symbol, text});
+    }
+    state_ = open_state();
+    config_.engine.ledger = state_->loaded();
     engine_ = make_engine(config_, credentials, run_epoch_);
 
     io::LiveHostOptions host;
@@ -92,9 +105,9 @@ Maker::Maker(const io::RealClock& clock, Config config, const std::string& confi
     host.deflate = config_.deflate == Switch::on ? io::Deflate::offer : io::Deflate::refuse;
     host.waiting = config_.busy_poll == Switch::on ? io::Waiting::spin : io::Waiting::block;
     host.recording = recording_.get();
-    host.input_log_start =
-        engine::log_start_text({run_epoch_, config_.replay_text.empty() ? config_text : config_.replay_text,
-                                config_.engine.recording.resume});
+    host.input_log_start = engine::log_start_text(
+        {run_epoch_, config_.replay_text.empty() ? config_text : config_.replay_text,
+         config_.engine.recording.resume, config_.engine.ledger, config_.engine.guard_latches});
     // A journal that is kept holds the same, frames included.
     const bool in_journal = recording_ && config_.recording.keep_journal == Switch::on;
     if (config_.input_log == Switch::on && !in_journal) {
@@ -116,6 +129,22 @@ Maker::Maker(const io::RealClock& clock, Config config, const std::string& confi
   }
 }
 
+std::unique_ptr<io::StateStore> Maker::open_state() const {
+  io::StateStoreOptions options;
+  options.directory = config_.data_dir;
+  options.venue = fmt::format("{} {}:{}", config_.engine.product == model::Product::spot ? "spot" : "usdm",
+                              config_.hosts.rest.host, config_.hosts.rest.port);
+  for (std::size_t i = 0; i < config_.engine.symbols.size(); ++i)
+    options.symbols.push_back(
+        {model::SymbolId{static_cast<std::uint16_t>(i)}, config_.engine.symbols[i].name});
+  auto made = std::make_unique<io::StateStore>(std::move(options), clock_);
+  const auto status = made->status();
+  if (!status.moved_aside.empty())
+    log_(engine::Severity::error,
+         fmt::format("state.db was damaged and is now {}: results begin anew", status.moved_aside.string()));
+  return made;
+}
+
 /// All of it happens on the engine's thread.
 void Maker::watch_over(io::LiveHostOptions& host, const io::LiveHost::Logger& log) {
   host.on_incident = [this](const ops::Incident& incident) { incidents_->append(incident); };
@@ -127,6 +156,16 @@ void Maker::watch_over(io::LiveHostOptions& host, const io::LiveHost::Logger& lo
       log(engine::Severity::error, fault.what());
     }
   };
+  host.keep_guard_latch = [this, log](std::string_view symbol, std::string_view text) {
+    try {
+      guard_latches_.keep(symbol, text);
+    } catch (const io::FileError& fault) {
+      log(engine::Severity::error, fault.what());
+    }
+  };
+  host.changed_options = [this] { return config_watch_ ? config_watch_->poll(clock_.now()) : std::nullopt; };
+  host.rearmed = [this] { return guard_latches_.take_rearmed(); };
+  host.keep_state = [this](const order::StateRecord& record) { state_->append(record); };
   host.latch = [this] {
     if (latch_watcher_.poll()) {
       const auto record = latch_.read();
@@ -150,6 +189,10 @@ void Maker::tell_progress(base::LocalTime now, ops::RunPhase phase) {
                     .local_ns = base::ns_of(now),
                     .phase = phase,
                     .orders_live = orders_live});
+}
+
+void Maker::watch_config(const std::filesystem::path& file) {
+  config_watch_ = std::make_unique<ConfigWatch>(file, config_, log_);
 }
 
 void Maker::start() {

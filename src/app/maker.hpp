@@ -1,16 +1,19 @@
 #pragma once
 
 #include "app/config.hpp"
+#include "app/config_watch.hpp"
 #include "app/ops_host.hpp"
 #include "engine/engine.hpp"
 #include "io/account_lock.hpp"
 #include "io/clock.hpp"
 #include "io/files.hpp"
+#include "io/guard_latches.hpp"
 #include "io/incident_log.hpp"
 #include "io/latch_file.hpp"
 #include "io/live_host.hpp"
 #include "io/progress_file.hpp"
 #include "io/recording.hpp"
+#include "io/state_store.hpp"
 #include "ops/status.hpp"
 
 #include <atomic>
@@ -30,6 +33,8 @@ class Maker {
   Maker(const io::RealClock& clock, Config config, const std::string& config_text,
         const Credentials& credentials, io::LiveHost::Logger log);
 
+  /// Applies what changes in this file while it runs. Before `start`.
+  void watch_config(const std::filesystem::path& file);
   void start();
   void request_stop();
   std::optional<io::LiveHost::End> wait_finished(base::Duration timeout) {
@@ -50,6 +55,7 @@ class Maker {
 
  private:
   void watch_over(io::LiveHostOptions& host, const io::LiveHost::Logger& log);
+  std::unique_ptr<io::StateStore> open_state() const;
   void tell_progress(base::LocalTime now, ops::RunPhase phase);
 
   Config config_;
@@ -59,6 +65,8 @@ class Maker {
   io::LatchFile latch_;
   io::LatchWatcher latch_watcher_;  ///< the engine's thread
   std::optional<std::string> latch_reason_;
+  io::GuardLatches guard_latches_;
+  std::unique_ptr<ConfigWatch> config_watch_;  ///< the engine's thread
   std::unique_ptr<io::IncidentLog> incidents_;
   std::unique_ptr<io::ProgressFile> progress_;
   const io::RealClock& clock_;
@@ -67,6 +75,7 @@ class Maker {
   std::uint32_t run_epoch_;
   std::optional<std::filesystem::path> input_log_;
   std::unique_ptr<io::Recording> recording_;  ///< empty where nothing is recorded
+  std::unique_ptr<io::StateStore> state_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<io::LiveHost> host_;
   std::unique_ptr<OpsHost> ops_host_;

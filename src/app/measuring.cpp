@@ -163,6 +163,8 @@ class Measuring {
            if (status == "received") ledger_of.received += count;
            if (status == "covered") ledger_of.covered += count;
            if (status == "repaired") ledger_of.repaired += count;
+           // Named at a stop, and a row once the next run has fetched it.
+           if (status == "missing") ledger_of.lost_ids.add(rows.integer(6), rows.integer(7));
            if (status != "lost") return;
            ledger_of.lost += count;
            if (cause == "retention") ledger_of.retired += count;

@@ -98,8 +98,8 @@ int record(const RecordArguments& arguments) {
   options.order_api = endpoint(config.hosts.ws_api, config.ca_file);
   options.deflate = config.deflate == Switch::on ? io::Deflate::offer : io::Deflate::refuse;
   options.recording = recording.get();
-  options.input_log_start =
-      engine::log_start_text({recording->run_epoch(), config.replay_text, config.engine.recording.resume});
+  options.input_log_start = engine::log_start_text(
+      {recording->run_epoch(), config.replay_text, config.engine.recording.resume, {}, {}});
   std::unique_ptr<io::LiveHost> host;
   std::unique_ptr<OpsHost> ops_host;
   try {

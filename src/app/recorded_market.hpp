@@ -1,26 +1,26 @@
 #pragma once
 
 #include "app/exchange_host.hpp"
+#include "app/market_reader.hpp"
 #include "base/time.hpp"
-#include "io/files.hpp"
-#include "model/symbol_table.hpp"
-#include "venue/binance/market_decoder.hpp"
 
-#include <cstddef>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace phoenix::app {
 
-/// Plays recordings into the local exchange at the pace they were received: their levels and trades drive the
-/// symbols they hold, users' orders are matched against them. At the end the market stands still.
+/// Plays recordings into the local exchange at the pace at which it happened: their levels, trades and mark
+/// prices drive the symbols they hold, users' orders are matched against them. At the end the market stands
+/// still.
 class RecordedMarket final : public ExchangeHost::Market {
  public:
-  /// Reads the files whole; throws io::FileError or StartError. The first line plays at `start`.
-  RecordedMarket(const std::vector<std::filesystem::path>& files, base::VenueTime start);
+  /// Reads all of the data once, so that nothing in it can fail later; holds none of it. Throws StartError.
+  /// The first event plays at `start`.
+  RecordedMarket(const std::vector<std::filesystem::path>& data, base::VenueTime start);
 
   bool drives(const std::string& symbol) const { return first_price_.contains(symbol); }
   std::optional<model::Price> first_price(const std::string& symbol) const;
@@ -29,23 +29,10 @@ class RecordedMarket final : public ExchangeHost::Market {
   std::optional<base::VenueTime> next_time() const override;
 
  private:
-  struct Level {
-    model::Side side;
-    model::Level level;
-  };
-  struct Step {
-    base::VenueTime at{};
-    std::string symbol;
-    std::vector<Level> levels;  ///< of a depth event
-    std::optional<model::Trade> trade;
-    std::size_t order = 0;  ///< of arrival, among equal times
-  };
-  void read(const std::filesystem::path& file);
-  void play(const Step& step, exchange::Core& core, exchange::CoreEvents& events, base::VenueTime now) const;
-
-  std::vector<Step> steps_;
-  std::size_t next_ = 0;
   std::map<std::string, model::Price> first_price_;
+  std::unique_ptr<MarketReader> reader_;
+  std::optional<sim::MarketEvent> next_;
+  base::Duration shift_{};
 };
 
 }  // namespace phoenix::app

@@ -7,151 +7,19 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
-#include <functional>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 namespace phoenix::app {
 namespace {
 
+using namespace setting_kinds;
 using signal::SignalOptions;
 using Origin = EffectiveSetting::Origin;
-
-// ---- A setting: how it is called, what it may be, and where it goes.
-
-/// One setting of a `Target`. File and environment are read by the same `set`.
-template <class Target>
-struct Setting {
-  std::string key;
-  std::string variable;  ///< empty: none
-  std::string range;
-  std::function<std::string(const Target&)> text;
-  std::function<std::string(Target&, const std::string&)> set;  ///< what is wrong; empty when nothing is
-};
-
-std::optional<std::int64_t> parse_whole(const std::string& text) {
-  std::int64_t number = 0;
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (fault != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
-/// A whole number of `unit`s.
-template <class Target, class Number>
-Setting<Target> whole(std::string key, std::string variable, std::int64_t min, std::int64_t max,
-                      Number Target::* member, Number unit = Number{1}) {
-  const auto range = fmt::format("{} to {}", min, max);
-  return {std::move(key), std::move(variable), range,
-          [=](const Target& t) { return fmt::format("{}", t.*member / unit); },
-          [=](Target& t, const std::string& text) -> std::string {
-            const auto number = parse_whole(text);
-            if (!number || *number < min || *number > max)
-              return fmt::format("must be a whole number from {} to {}, was '{}'", min, max, text);
-            t.*member = static_cast<Number>(*number) * unit;
-            return {};
-          }};
-}
-
-/// A whole number of `unit`s of time.
-template <class Target>
-Setting<Target> span(std::string key, std::string variable, std::int64_t min, std::int64_t max,
-                     base::Duration Target::* member, base::Duration unit) {
-  const auto range = fmt::format("{} to {}", min, max);
-  return {std::move(key), std::move(variable), range,
-          [=](const Target& t) { return fmt::format("{}", t.*member / unit); },
-          [=](Target& t, const std::string& text) -> std::string {
-            const auto number = parse_whole(text);
-            if (!number || *number < min || *number > max)
-              return fmt::format("must be a whole number from {} to {}, was '{}'", min, max, text);
-            t.*member = *number * unit;
-            return {};
-          }};
-}
-
-std::optional<model::Rate> parse_decimal(const std::string& text, const std::string& min,
-                                         const std::string& max) {
-  const auto number = model::Rate::parse(text);
-  if (!number || *number < model::Rate::of(min) || *number > model::Rate::of(max)) return std::nullopt;
-  return *number;
-}
-
-std::string not_decimal(const std::string& min, const std::string& max, const std::string& text) {
-  return fmt::format("must be a decimal number from {} to {} with at most 8 decimals, was '{}'", min, max,
-                     text);
-}
-
-std::string decimal_text(double value) { return model::Rate::from_raw(std::llround(value * 1e8)).text(); }
-
-template <class Target>
-Setting<Target> decimal(std::string key, std::string variable, const std::string& min, const std::string& max,
-                        double Target::* member) {
-  return {std::move(key), std::move(variable), fmt::format("{} to {}", min, max),
-          [=](const Target& t) { return decimal_text(t.*member); },
-          [=](Target& t, const std::string& text) -> std::string {
-            const auto number = parse_decimal(text, min, max);
-            if (!number) return not_decimal(min, max, text);
-            t.*member = number->to_double();
-            return {};
-          }};
-}
-
-template <class Target, class Enum>
-Setting<Target> word(std::string key, std::string variable, std::vector<std::pair<std::string, Enum>> words,
-                     Enum Target::* member) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : words) names.push_back(name);
-  const auto range = fmt::format("{}", fmt::join(names, ", "));
-  return {std::move(key), std::move(variable), range,
-          [=](const Target& t) {
-            return std::find_if(words.begin(), words.end(),
-                                [&](const auto& w) { return w.second == t.*member; })
-                ->first;
-          },
-          [=](Target& t, const std::string& text) -> std::string {
-            const auto found =
-                std::find_if(words.begin(), words.end(), [&](const auto& w) { return w.first == text; });
-            if (found == words.end()) return fmt::format("must be one of {}, was '{}'", range, text);
-            t.*member = found->second;
-            return {};
-          }};
-}
-
-template <class Target>
-Setting<Target> flag(std::string key, Switch Target::* member) {
-  return word<Target, Switch>(std::move(key), "", {{"true", Switch::on}, {"false", Switch::off}}, member);
-}
-
-template <class Target, class Text>
-Setting<Target> words_of(std::string key, std::string variable, Text Target::* member) {
-  return {std::move(key), std::move(variable), "text",
-          [=](const Target& t) { return std::string{t.*member}; },
-          [=](Target& t, const std::string& text) -> std::string {
-            t.*member = text;
-            return {};
-          }};
-}
-
-/// A setting of a part is one of the whole, under a longer key.
-template <class Target, class Part>
-void add_part(std::vector<Setting<Target>>& settings, const std::string& prefix, Part Target::* part,
-              std::vector<Setting<Part>> of_part) {
-  for (auto& s : of_part) {
-    settings.push_back({prefix + s.key, std::move(s.variable), std::move(s.range),
-                        [text = std::move(s.text), part](const Target& t) { return text(t.*part); },
-                        [set = std::move(s.set), part](Target& t, const std::string& value) {
-                          return set(t.*part, value);
-                        }});
-  }
-}
-
-constexpr base::Duration ms = base::milliseconds{1}, second = base::seconds{1};
 
 // ---- The recorder's own.
 
@@ -811,16 +679,6 @@ class Reader {
   SignalOptions signals_;  ///< of a symbol nobody says anything about
 };
 
-template <class Target>
-std::vector<SettingText> texts(const std::vector<Setting<Target>>& settings) {
-  std::vector<SettingText> out;
-  for (const auto& s : settings) {
-    auto standard = s.text(Target{});
-    out.push_back({s.key, s.variable, standard.empty() ? "none" : std::move(standard), s.range});
-  }
-  return out;
-}
-
 }  // namespace
 
 Environment recorder_environment() {
@@ -839,12 +697,7 @@ void read_recording(ConfigSection& section, const RecordingInput& input, Config&
   Reader{section, input, config, errors}.read();
 }
 
-std::string effective_json(const RecordingConfig& recording) {
-  auto list = nlohmann::ordered_json::array();
-  for (const auto& s : recording.effective)
-    list.push_back({{"name", s.name}, {"value", s.value}, {"source", s.source}});
-  return list.dump();
-}
+std::string effective_json(const RecordingConfig& recording) { return effective_json(recording.effective); }
 
 record::ExtremeOptions extreme_options(const RecordingConfig& recording) {
   record::ExtremeOptions options;

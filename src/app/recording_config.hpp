@@ -2,6 +2,7 @@
 
 #include "app/config_reader.hpp"
 #include "app/purpose.hpp"
+#include "app/setting.hpp"
 #include "base/time.hpp"
 #include "engine/options.hpp"
 #include "io/archive.hpp"
@@ -20,22 +21,11 @@
 namespace phoenix::app {
 
 struct Config;
-using engine::Switch;
 
 /// Variables by name.
 using Environment = std::map<std::string, std::string, std::less<>>;
 /// Those of the process's variables that mean, or once meant, something to the recorder.
 Environment recorder_environment();
-
-/// One setting in force, for people and for the run's manifest.
-struct EffectiveSetting {
-  enum class Origin : std::uint8_t { standard, file, environment };
-  std::string
-      name;  ///< of the file's key, for example rotate_s, signals.cvd.winsor, BTCUSDT.signals.cvd.winsor
-  std::string value;
-  Origin origin = Origin::standard;
-  std::string source;  ///< "default", "FILE:LINE" or "environment NAME"
-};
 
 /// A variable that is set and changes nothing.
 struct IgnoredVariable {
@@ -53,7 +43,7 @@ struct RecordingConfig {
   std::size_t sync_bytes = std::size_t{1} << 20;
   base::Duration rotate_interval = base::seconds{60};
   std::uint64_t rows_max = 1'000'000;  ///< a segment with so many rows is sealed, so no part has more
-  std::uint64_t segment_bytes_max = std::uint64_t{256} << 20;
+  std::uint64_t segment_bytes_max = std::uint64_t{64} << 20;
   unsigned save_concurrency = 2;
   std::uint64_t extreme_rows = 30'000;                  ///< in one rotation's time
   base::Duration extreme_interval = base::seconds{30};  ///< not above rotate_interval
@@ -98,13 +88,6 @@ struct RecordingInput {
 void read_recording(ConfigSection& section, const RecordingInput& input, Config& config,
                     std::vector<ConfigError>& errors);
 
-/// What the documentation says of one setting.
-struct SettingText {
-  std::string key;
-  std::string variable;  ///< empty: none
-  std::string standard;
-  std::string range;
-};
 std::vector<SettingText> recording_settings();
 std::vector<SettingText> signal_settings();
 struct VariableWithoutEffect {

@@ -3,10 +3,10 @@
 #include "app/commands.hpp"
 #include "app/config.hpp"
 #include "app/maker.hpp"
+#include "app/progress.hpp"
 #include "engine/input_codec.hpp"
 #include "engine/journal_replay.hpp"
 #include "engine/log_replay.hpp"
-#include "io/clock.hpp"
 #include "io/files.hpp"
 #include "record/journal_format.hpp"
 #include "record/layout.hpp"
@@ -18,7 +18,6 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 namespace phoenix::app {
 namespace {
@@ -55,28 +54,6 @@ class Source {
   std::uint64_t lines_ = 0;
 };
 
-/// One line on stderr, at most each second.
-class Progress {
- public:
-  void show(std::uint64_t done, std::uint64_t total) {
-    const auto now = clock_.now();
-    if (now < next_) return;
-    next_ = now + base::seconds{1};
-    const bool terminal = ::isatty(STDERR_FILENO) == 1;
-    fmt::print(stderr, "{}replaying {} %{}", terminal ? "\r" : "", total == 0 ? 100 : done * 100 / total,
-               terminal ? "" : "\n");
-    shown_ = terminal;
-  }
-  ~Progress() {
-    if (shown_) fmt::print(stderr, "\r{:20}\r", "");
-  }
-
- private:
-  io::RealClock clock_;
-  base::LocalTime next_ = clock_.now() + base::seconds{1};
-  bool shown_ = false;
-};
-
 bool is_input_log(const std::filesystem::path& path) {
   std::ifstream file{path, std::ios::binary};
   std::string head(record::log_magic.size(), '\0');
@@ -91,8 +68,9 @@ int replay_input_log(const std::filesystem::path& path, Format format) {
   const auto start =
       first && first->kind == engine::log_kind_start ? engine::parse_log_start(first->payload) : std::nullopt;
   if (!start) throw StartError(path.string() + ": the log does not begin with what its run was told");
-  const auto parsed = parse_config(start->config_text);
+  auto parsed = parse_config(start->config_text);
   if (!parsed.config) throw StartError(describe(path.string() + " (its configuration)", parsed.errors));
+  engine::apply(*start, parsed.config->engine);
   // Keys are not in the log: another signature changes no quote.
   const auto engine = make_engine(
       *parsed.config, {.api_key = "replay", .hmac_secret = "replay", .ed25519_pem = {}}, start->run_epoch);
@@ -144,12 +122,12 @@ int replay_journal(const std::filesystem::path& directory, Format format) {
     auto parsed = parse_config(start.config_text);
     if (!parsed.config)
       throw StartError(describe(directory.string() + " (its run's configuration)", parsed.errors));
-    parsed.config->engine.recording.resume = start.resume;
+    engine::apply(start, parsed.config->engine);
     return make_engine(*parsed.config, {.api_key = "replay", .hmac_secret = "replay", .ed25519_pem = {}},
                        start.run_epoch);
   }};
   std::string fault;
-  Progress progress;
+  Progress progress{"replaying"};
   for (std::size_t i = 0; i < segments.size() && fault.empty(); ++i) {
     progress.show(i, segments.size());
     const auto bytes = io::read_file(segments[i], std::size_t{4} << 30);
@@ -190,6 +168,7 @@ int replay_journal(const std::filesystem::path& directory, Format format) {
 }  // namespace
 
 int replay(const ReplayArguments& arguments) {
+  if (arguments.config) return backtest(arguments);
   try {
     if (arguments.files.size() == 1 && std::filesystem::is_directory(arguments.files[0]))
       return replay_journal(arguments.files[0], arguments.format);
@@ -209,7 +188,7 @@ int replay(const ReplayArguments& arguments) {
     for (auto& s : sources) {
       if (s.next()) open.push_back(&s);
     }
-    Progress progress;
+    Progress progress{"replaying"};
     while (!open.empty()) {
       const auto it = std::min_element(
           open.begin(), open.end(), [](const Source* a, const Source* b) { return a->time() < b->time(); });

@@ -32,6 +32,7 @@ int run(const RunArguments& arguments) {
       fmt::format("starting epoch={} rest={} metrics_port={} input_log={}", maker.run_epoch(),
                   config.hosts.rest.text("https"), maker.metrics_port(),
                   maker.input_log() ? maker.input_log()->string() : "none"));
+  maker.watch_config(arguments.config);
   maker.start();
   const base::LocalTime begin = clock.now();
   base::LocalTime next_line = begin + base::seconds{10};

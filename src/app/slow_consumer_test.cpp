@@ -55,7 +55,7 @@ class Gate {
 class GatedGrid final : public quote::Strategy {
  public:
   GatedGrid(const quote::GridParams& params, Gate& gate) : grid_(params), gate_(gate) {}
-  void quote(const quote::QuoteInput& in, model::Quotes& out) override {
+  void quote(const quote::QuoteInput& in, quote::Decision& out) override {
     gate_.pass();
     grid_.quote(in, out);
   }

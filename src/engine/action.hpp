@@ -5,6 +5,7 @@
 #include "engine/input.hpp"
 #include "model/ids.hpp"
 #include "ops/incident.hpp"
+#include "order/state_record.hpp"
 #include "record/row.hpp"
 
 #include <cstdint>
@@ -58,6 +59,15 @@ struct RecordIncident {
 struct SetLatch {
   TextRef reason;
 };
+/// Keep what a guard latched, durably and before anything that follows; an empty text takes it away. Without
+/// a symbol it is the account's.
+struct KeepGuardLatch {
+  TextRef symbol, text;
+};
+/// For the store of what happened to our orders.
+struct KeepState {
+  order::StateRecord record;
+};
 /// The engine is done: nothing of it is left to do. exit_code 0: no order of ours rests on the venue; 1: some
 /// may; 2: it could not start, and `reason` says why.
 struct Finished {
@@ -66,7 +76,7 @@ struct Finished {
 };
 
 using Action = std::variant<OpenConnection, SendText, CloseConnection, CallRest, Note, RecordIncident,
-                            SetLatch, Finished>;
+                            SetLatch, KeepGuardLatch, KeepState, Finished>;
 
 /// What the shell must do after a step, in order. Owned and drained by the caller; its memory is reused, so
 /// that in steady state a step allocates nothing.

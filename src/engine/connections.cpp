@@ -542,6 +542,10 @@ void Engine::on_control_reply(ConnectionId id, const vb::ControlReply& reply) {
 void Engine::on_mark_price(const model::MarkPrice& mark, LocalTime received) {
   Desk& d = desk(mark.symbol);
   if (!d.mark || mark.event_time >= d.mark->event_time) d.mark = mark;
+  if (d.is_quoted()) {
+    d.market.on_funding(mark.funding_rate);
+    see_standing(d);
+  }
   if (d.recorder) d.recorder->on_mark_price(mark, received, *out_);
 }
 
@@ -645,6 +649,10 @@ void Engine::apply_trades(Desk& d) {
           using T = std::decay_t<decltype(a)>;
           if constexpr (std::is_same_v<T, feed::AcceptTrade>) {
             ++d.trades_accepted;
+            if (d.is_quoted() && a.line) {  // what is fetched later says nothing about now
+              d.market.on_trade(a.trade);
+              d.intensity.on_trade(a.trade);
+            }
             if (!a.line) ++d.trades_repaired;
             const bool left_out = base::planted(base::Canary::repair_not_recorded) && !a.line;
             if (d.recorder && !left_out) {

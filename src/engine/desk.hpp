@@ -13,7 +13,11 @@
 #include "model/instrument.hpp"
 #include "model/market.hpp"
 #include "order/dead_man_switch.hpp"
+#include "order/quality.hpp"
 #include "quote/strategy.hpp"
+#include "risk/guard.hpp"
+#include "signal/intensity.hpp"
+#include "signal/market_state.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -32,7 +36,13 @@ struct Desk {
                                                     base::milliseconds{engine.depth_speed_ms} * 3 / 2)}),
         proof({.stall_after = engine.stall_after, .interval = base::milliseconds{engine.depth_speed_ms}}, {}),
         lag({.limit = engine.lag_max}),
-        trades(id, resume(options_of_symbol.name, engine)) {
+        trades(id, resume(options_of_symbol.name, engine)),
+        market(options_of_symbol.market),
+        intensity(options_of_symbol.intensity) {
+    if (is_quoted()) {
+      guard.emplace(guard_options(options_of_symbol));
+      quality.emplace();
+    }
     if (options_of_symbol.recorded == Switch::on) {
       recorder =
           std::make_unique<Recorder>(options_of_symbol.name, engine.recording, options_of_symbol.signals);
@@ -46,6 +56,11 @@ struct Desk {
       options.resume_after = r.last_trade_id;
       options.resume_missing = r.missing_trades;
     }
+    return options;
+  }
+  static risk::SymbolGuardOptions guard_options(const SymbolOptions& symbol) {
+    auto options = symbol.guard;
+    options.net_max = symbol.limits.net_max;
     return options;
   }
   bool is_quoted() const { return options.quoted == Switch::on; }
@@ -67,6 +82,20 @@ struct Desk {
 
   std::unique_ptr<Recorder> recorder;  ///< empty where the symbol is not recorded
 
+  // Of a quoted symbol.
+  signal::MarketState market;
+  signal::IntensityEstimator intensity;
+  std::optional<risk::SymbolGuard> guard;
+  std::optional<order::Quality> quality;
+  risk::Verdict allowed;                       ///< by the guards, as last asked
+  std::string latches;                         ///< of its guard, as last kept
+  std::optional<model::TopOfBook> seen_touch;  ///< as last told to the five above
+  bool slice_taken = false;                    ///< the take on its way is a slice of the guard
+  base::LocalTime places_after{};              ///< the gateway held a placement back: none before this
+  base::LocalTime distrusted_until{};          ///< ... because it should never have been asked for
+  quote::Mode mode = quote::Mode::normal;
+  std::string_view quieter;  ///< why the strategy wants less than usual; empty: it does not
+
   std::unique_ptr<quote::Strategy> strategy;       ///< empty after it threw, until `strategy_retry`
   std::optional<base::LocalTime> strategy_retry;   ///< when a new one is made
   std::optional<base::LocalTime> strategy_failed;  ///< the last time it threw
@@ -85,6 +114,8 @@ struct Desk {
   base::LocalTime last_fill{};
   bool fills_wanted = false;  ///< trades are missing: fetch them
   std::int64_t last_trade_id = 0;
+  std::optional<std::int64_t> trades_told_to;  ///< a complete list came up to here: to be kept
+  bool has_history = false;  ///< trades before this run are in the ledger, or known not to be ours
   std::optional<std::int64_t> trades_from;  ///< first trade id that may have been missed
   std::uint32_t foreign_orders = 0;
 
@@ -94,7 +125,7 @@ struct Desk {
   // Counted for the status.
   std::uint64_t quotes_hash = 0xcbf29ce484222325ULL;
   std::uint64_t cuts = 0, resyncs = 0, depth_frames = 0, rejects = 0, post_only_rejects = 0;
-  std::uint64_t places = 0, cancels = 0, amends = 0;
+  std::uint64_t places = 0, cancels = 0, amends = 0, takes = 0, gateway_refusals = 0;
   std::uint32_t orders_live_max = 0;
   std::uint64_t withdrawals = 0, probes = 0, line_holes = 0, strategy_failures = 0;
   std::uint64_t trades_accepted = 0, trades_repaired = 0, trades_lost = 0;

@@ -20,6 +20,18 @@ order::OrdersOptions orders_options(const Options& options) {
   return o;
 }
 
+risk::AccountGuardOptions account_guard_options(const Options& options) {
+  auto o = options.account_guard;
+  o.total_notional_max = options.total_notional_max;
+  return o;
+}
+
+/// At the start every book wants one at once.
+feed::PacedBudgetOptions snapshot_pace(const Options& options) {
+  const int burst = std::max(12, static_cast<int>(options.symbols.size()) + 6);
+  return {.attempts = burst + 18, .burst = burst, .window = base::minutes{1}};
+}
+
 /// Slower depth speeds, one line instead of two, all symbols but the first.
 int bandwidth_steps(const Options& options) {
   const int speeds = options.depth_speed_ms < 250 ? 2 : options.depth_speed_ms < 500 ? 1 : 0;
@@ -38,10 +50,13 @@ Engine::Engine(Options options, venue::binance::Credentials credentials, std::ui
       user_decoder_(symbols_),
       ws_decoder_(options_.product, symbols_),
       rest_decoder_(options_.product, symbols_),
+      snapshots_(snapshot_pace(options_)),
       depth_speed_ms_(options_.depth_speed_ms),
       bandwidth_(
           {.budget_bytes_per_s = options_.bandwidth_bytes_per_s, .steps_max = bandwidth_steps(options_)}),
       limits_(options_.total_notional_max),
+      account_guard_(account_guard_options(options_)),
+      gateway_(options_.gateway, limits_),
       orders_(orders_options(options_), run_epoch) {
   for (const auto& symbol : options_.symbols) {
     const auto id = symbols_.add(symbol.name);
@@ -50,6 +65,17 @@ Engine::Engine(Options options, venue::binance::Credentials credentials, std::ui
     auto& desk = desks_.emplace_back(*id, symbol, options_);
     if (desk.is_quoted()) desk.strategy = make_strategy(symbol);
   }
+  for (const auto& state : options_.ledger) {
+    if (state.symbol.index >= desks_.size() || !desks_[state.symbol.index].is_quoted()) continue;
+    Desk& d = desks_[state.symbol.index];
+    ledger_.restore(state);
+    d.last_trade_id = state.trades.empty() ? state.trades_through : state.trades.back().id;
+    d.has_history = state.trades_through > 0 || !state.trades.empty();
+    // What was told after the last complete list may have holes.
+    if (d.has_history)
+      d.trades_from = state.trades_through > 0 ? state.trades_through + 1 : state.trades.front().id;
+  }
+  options_.ledger.clear();
   queries_.reserve(64);
   orders_in_flight_.reserve(1024);
   requests_.reserve(256);
@@ -62,8 +88,9 @@ Engine::Engine(Options options, venue::binance::Credentials credentials, std::ui
 }
 
 std::unique_ptr<quote::Strategy> Engine::make_strategy(const SymbolOptions& options) const {
-  return options_.make_strategy ? options_.make_strategy(options)
-                                : std::make_unique<quote::Grid>(options.grid);
+  if (options_.make_strategy) return options_.make_strategy(options);
+  if (options.strategy == StrategyKind::glft) return std::make_unique<quote::Glft>(options.glft);
+  return std::make_unique<quote::Grid>(options.grid);
 }
 
 Engine::~Engine() = default;
@@ -158,6 +185,7 @@ void Engine::begin_running(LocalTime now) {
   for (auto& d : desks_) {
     if (d.recorder) d.recorder->start(now, recording_now(), *out_);
   }
+  restore_latches();
   for (std::size_t c = 0; c < lines_.size(); ++c) {
     if (static_cast<Channel>(c) == Channel::user_data && !quotes) continue;
     lines_[c].start(now, lines_actions_);
@@ -212,7 +240,8 @@ void Engine::begin_stopping(int exit_code, std::string reason, LocalTime now) {
     d.reason = base::ShortText<48>{"stopping"};
   }
   orders_.pull_all(now, requests_);
-  for (const auto t : {Timer::listen_key, Timer::orders_check, Timer::position_check, Timer::rules})
+  for (const auto t :
+       {Timer::listen_key, Timer::orders_check, Timer::position_check, Timer::rules, Timer::reconcile})
     timer(t).reset();
   timer(Timer::stop) = now;
 }
@@ -264,7 +293,10 @@ void Engine::finish(int exit_code, std::string_view reason) {
   phase_ = Phase::finished;
   for (auto& t : timers_) t.reset();
   for (auto& d : desks_) {
-    if (d.recorder) d.recorder->finish(now_, recording_now(), *out_);
+    if (!d.recorder) continue;
+    for (const auto& ids : d.trades.missing_ranges())
+      d.recorder->on_trades_missing(ids, now_, recording_now(), *out_);
+    d.recorder->finish(now_, recording_now(), *out_);
   }
   if (started_)
     record(ops::IncidentKind::stopped, "", fmt::format("exit {}", exit_code), {}, "reason=\"{}\"", reason);
@@ -307,6 +339,7 @@ void Engine::expire(LocalTime now) {
     timer(Timer::rules) = now + rules_interval();
     ask(K::exchange_info);
   }
+  if (due(Timer::reconcile)) reconcile();
   if (due(Timer::listen_key)) {
     timer(Timer::listen_key) = now + options_.listen_key_interval;
     ask(K::listen_key_keep_alive);

@@ -8,8 +8,8 @@
 #include "engine/options.hpp"
 #include "feed/bandwidth.hpp"
 #include "feed/clock_offset.hpp"
-#include "feed/connect_budget.hpp"
 #include "feed/lines.hpp"
+#include "feed/paced_budget.hpp"
 #include "feed/session.hpp"
 #include "model/symbol_table.hpp"
 #include "ops/status.hpp"
@@ -105,9 +105,10 @@ class Engine {
     position_check,
     listen_key,
     rules,
+    reconcile,  ///< wanted again before its pause was over
     stop
   };
-  static constexpr std::size_t timers_count = 8;
+  static constexpr std::size_t timers_count = 9;
   /// What a stream of a connection carries.
   enum class Role : std::uint8_t { depth, ticker, mark, trades, liquidations, user };
   struct StreamOf {
@@ -204,6 +205,23 @@ class Engine {
   void renew_data_lines(std::string_view why);
   std::unique_ptr<quote::Strategy> make_strategy(const SymbolOptions& options) const;
 
+  // guarding.cpp: what the guards of risk see and say.
+  void see_touch(Desk& desk);
+  void see_own_touch(Desk& desk);
+  void see_standing(Desk& desk);
+  std::optional<model::Price> price_of(const Desk& desk) const;
+  bool judge(Desk& desk);
+  void watch_guards();
+  void tell_guard_events(Desk& desk);
+  void tell_account_events();
+  void tell_events(std::string_view symbol);
+  void keep_latches(std::string_view symbol, std::string now_latched, std::string& kept);
+  void rearm(std::string_view symbol);
+  void restore_latches();
+  void configure(Desk& desk, const SymbolOptions& wanted);
+  void take(Desk& desk, const std::optional<quote::Take>& wanted);
+  bool passes_gateway(Desk& desk, const order::OutRequest& request);
+
   // queries.cpp: REST questions and their answers.
   void handle(const RestAnswered& in);
   void handle(const RestLost& in);
@@ -225,6 +243,7 @@ class Engine {
   std::string rules_trouble(const Desk& desk, const model::Instrument& rules) const;
   base::Duration rules_interval() const;
   void take_rules(Desk& desk, const model::Instrument& rules);
+  void set_order_limits(const Desk& desk, const model::Instrument& rules);
   void on_order_answer(venue::binance::RequestKind kind, const model::OrderAnswer& answer,
                        base::LocalTime sent_at);
   void on_open_orders(const Query& query, std::string_view body);
@@ -247,16 +266,21 @@ class Engine {
   enum class Was : std::uint8_t { quoting, held };
   void withdraw(Desk& desk, std::string_view reason, Was was);
   std::optional<model::TopOfBook> top_of(const Desk& desk) const;
-  int places_room() const;
+  std::optional<model::Price> other_best(const Desk& desk, model::Side side) const;
+  void tell_quality(Desk& desk, const model::OrderRequest& request);
+  int places_room();
   /// Which limit a 429 with this code is about.
   static venue::LimitKind limit_of(int code);
   void send_orders();
   void send_order(const order::OutRequest& request);
   void settle_events();
+  void settle_each();
 
   void handle(const Tick&) {}
   void handle(const TrafficMeasured& in);
   void handle(const LatchChanged& in);
+  void handle(const GuardsRearmed& in) { rearm(in.symbol); }
+  void handle(const OptionsChanged& in);
   void handle(const StopRequested&);
 
   template <class... Args>
@@ -298,7 +322,11 @@ class Engine {
   base::Duration budget_shift_{};  ///< whole minutes
   bool clock_was_known_ = false;
 
-  feed::ConnectBudget connect_budget_;
+  feed::PacedBudget connect_budget_{feed::connect_budget};
+  /// Snapshots and pages of trades: 20 of weight each, so that a storm of holes takes 1,300 of the venue's
+  /// 2,400 a minute and there is one to be had soon after its end, whatever it took.
+  feed::PacedBudget snapshots_;
+  feed::PacedBudget trade_pages_{{.attempts = 40, .burst = 15, .window = base::minutes{1}}};
   std::vector<feed::Lines> lines_;  ///< of the three stream channels
   feed::Lines::Actions lines_actions_;
   std::array<std::unique_ptr<feed::Session>, connections_count> sessions_;
@@ -309,6 +337,8 @@ class Engine {
   std::string listen_key_;
   std::uint32_t user_stream_generation_ = 0;          ///< raised when user events may have been missed
   std::optional<base::LocalTime> user_missed_since_;  ///< for the incident log
+  base::LocalTime reconciled_at_{};                   ///< when the venue was last asked to state everything
+  base::Duration reconcile_pause_{};                  ///< until the next time
   base::LocalTime started_at_{};
   bool logged_on_ = false;
   std::optional<model::RequestId> logon_request_;
@@ -328,13 +358,18 @@ class Engine {
   base::LocalTime renewed_late_{};       ///< when lines were last replaced because their data came late
 
   risk::Limits limits_;
+  risk::AccountGuard account_guard_;
+  risk::Gateway gateway_;
+  risk::GuardEvents guard_events_;
+  std::string account_latches_;         ///< as last kept
+  base::LocalTime quality_advanced_{};  ///< when the figures of quality were last brought up to date
   order::Orders orders_;
   order::Ledger ledger_;
   order::Requests requests_, sending_;
   order::OrderEvents events_;
   feed::SyncActions sync_actions_;
   feed::TradeActions trade_actions_;
-  model::Quotes quotes_;
+  quote::Decision decision_;
 
   int stop_code_ = 0;
   std::string stop_reason_;

@@ -63,10 +63,21 @@ struct LatchChanged {
   Latch latch = Latch::set;
   std::string_view reason;
 };
+/// An operator took away what the guards of one symbol had latched; without a name, all of them and the
+/// account's.
+struct GuardsRearmed {
+  std::string_view symbol;
+};
+/// The configuration file changed. The text was checked: `Options::read` gives options that may take the
+/// place of those in force.
+struct OptionsChanged {
+  std::string_view text;
+};
 /// Leave: cancel everything, confirm, finish.
 struct StopRequested {};
 
 using Input = std::variant<ConnectionOpened, FrameReceived, PongReceived, ConnectionClosed, RestAnswered,
-                           RestLost, Tick, FramesDropped, StopRequested, TrafficMeasured, LatchChanged>;
+                           RestLost, Tick, FramesDropped, StopRequested, TrafficMeasured, LatchChanged,
+                           GuardsRearmed, OptionsChanged>;
 
 }  // namespace phoenix::engine

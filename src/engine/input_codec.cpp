@@ -102,6 +102,10 @@ EncodedInput encode_input(const Input& input) {
         } else if constexpr (std::is_same_v<T, LatchChanged>) {
           w.put(in.latch);
           out.body = in.reason;
+        } else if constexpr (std::is_same_v<T, GuardsRearmed>) {
+          out.body = in.symbol;
+        } else if constexpr (std::is_same_v<T, OptionsChanged>) {
+          out.body = in.text;
         }
       },
       input);
@@ -173,6 +177,12 @@ std::optional<Input> decode_input(std::string_view bytes) {
       input = LatchChanged{static_cast<Latch>(latch), r.rest()};
       break;
     }
+    case 11:
+      input = GuardsRearmed{r.rest()};
+      break;
+    case 12:
+      input = OptionsChanged{r.rest()};
+      break;
     default:
       return std::nullopt;
   }

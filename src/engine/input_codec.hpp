@@ -23,6 +23,10 @@ namespace phoenix::engine {
 ///     6 tick                                             |
 ///     7 dropped   count u64                              |
 ///     8 stop                                             |
+///     9 traffic   wire bytes u64                         |
+///    10 latch     latch u8                               | reason
+///    11 rearmed                                          | symbol
+///    12 options                                          | text
 struct EncodedInput {
   std::array<char, 32> head{};
   std::size_t head_size = 0;

@@ -24,7 +24,9 @@ std::vector<Input> one_of_each() {
           FramesDropped{5},
           StopRequested{},
           TrafficMeasured{123456789},
-          LatchChanged{Latch::set, "by hand"}};
+          LatchChanged{Latch::set, "by hand"},
+          GuardsRearmed{"ETHUSDC"},
+          OptionsChanged{"symbols: []"}};
 }
 
 TEST(InputCodec, every_kind_of_input_comes_back_as_it_was) {

@@ -18,8 +18,12 @@ std::string run_summary(const Engine& engine);
 struct LogStart {
   std::uint32_t run_epoch = 0;
   std::string config_text;
-  std::vector<ResumePoint> resume;  ///< where the recording went on
+  std::vector<ResumePoint> resume;         ///< where the recording went on
+  std::vector<order::LedgerState> ledger;  ///< what earlier runs had done
+  std::vector<GuardLatch> guard_latches;   ///< and latched
 };
+/// What a configuration's options become by it.
+void apply(const LogStart& start, Options& options);
 std::string log_start_text(const LogStart& start);
 std::optional<LogStart> parse_log_start(std::string_view text);
 

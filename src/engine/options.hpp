@@ -5,8 +5,14 @@
 #include "model/fixed.hpp"
 #include "model/instrument.hpp"
 #include "order/dead_man_switch.hpp"
+#include "order/ledger.hpp"
+#include "quote/glft.hpp"
 #include "quote/grid.hpp"
+#include "risk/gateway.hpp"
+#include "risk/guard.hpp"
 #include "risk/limits.hpp"
+#include "signal/intensity.hpp"
+#include "signal/market_state.hpp"
 #include "signal/symbol_signals.hpp"
 
 #include <cstdint>
@@ -20,13 +26,20 @@ namespace phoenix::engine {
 
 enum class Switch : std::uint8_t { off, on };
 
+enum class StrategyKind : std::uint8_t { grid, glft };
+
 /// One symbol to make a market in, to record, or both.
 struct SymbolOptions {
   std::string name;
   Switch quoted = Switch::on;  ///< off: only looked at; what follows up to qty_min is not used
   Switch recorded = Switch::off;
+  StrategyKind strategy = StrategyKind::grid;
   quote::GridParams grid;
+  quote::GlftParams glft;
+  signal::MarketStateOptions market;  ///< what the strategy is told of volatility, flow and funding
+  signal::IntensityOptions intensity;
   risk::SymbolLimits limits;
+  risk::SymbolGuardOptions guard;  ///< its net_max is that of `limits`
   int cancels_per_minute = 50;
   std::optional<model::Price> tick_size;  ///< what the configuration believes; the venue must agree
   std::optional<model::Qty> qty_min;
@@ -54,12 +67,22 @@ struct RecordingOptions {
   std::vector<ResumePoint> resume;
 };
 
+/// What the guard of one symbol latched, as `risk::SymbolGuard::latches` wrote it; without a name the
+/// account's.
+struct GuardLatch {
+  std::string symbol, text;
+};
+
 /// Everything an engine is told at its start. Plain values; validated by whoever made them.
 struct Options {
   model::Product product = model::Product::usdm;
   std::vector<SymbolOptions> symbols;
   std::string order_api_target = "/ws-fapi/v1";  ///< path of the WS-API's handshake
   model::Money total_notional_max;
+  risk::AccountGuardOptions account_guard;  ///< its total_notional_max is the one above
+  risk::GatewayOptions gateway;
+  std::vector<order::LedgerState> ledger;            ///< what earlier runs did, by configured symbol
+  std::vector<GuardLatch> guard_latches;             ///< what earlier runs latched
   base::Duration quote_interval = base::seconds{1};  ///< a symbol is looked at again at least this often
   model::Rate requote_min_move =
       model::Rate::of("0.0001");                  ///< of the mid since the last quote; saves requotes only
@@ -87,6 +110,9 @@ struct Options {
       base::seconds{10};   ///< from the wish to leave to leaving with orders unconfirmed
   std::uint64_t seed = 1;  ///< jitter of reconnects
   RecordingOptions recording;
+  /// Turns a configuration's text into options, as at the start; empty when it cannot be read. For
+  /// OptionsChanged.
+  std::function<std::optional<Options>(std::string_view)> read;
   /// Makes a symbol's strategy, again after it failed; empty: quote::Grid.
   std::function<std::unique_ptr<quote::Strategy>(const SymbolOptions&)> make_strategy;
 };

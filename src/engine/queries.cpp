@@ -18,6 +18,8 @@ namespace {
 
 /// How far back trades are fetched when one is missing and no id tells where to begin.
 constexpr base::Duration trades_look_back = base::minutes{5};
+/// Trades before the first start of all are not ours: where they end is learned from the last day.
+constexpr base::Duration trades_before = base::hours{24};
 /// A position report this close to a fill says nothing about who is right.
 constexpr base::Duration fill_settles_in = base::seconds{2};
 
@@ -108,7 +110,9 @@ void Engine::ask(K kind, std::optional<model::SymbolId> symbol, Purpose purpose,
         if (d.trades_from && *d.trades_from > 1) {
           return encoder_.user_trades_from_id(*symbol, *d.trades_from, now, buffer_);
         }
-        const auto since = d.trades_from ? started_at_ : std::max(started_at_, now_ - trades_look_back);
+        const auto since = !d.has_history  ? started_at_ - trades_before
+                           : d.trades_from ? started_at_
+                                           : std::max(started_at_, now_ - trades_look_back);
         return encoder_.user_trades_since(*symbol, clock_.to_venue(since), now, buffer_);
       }
       default:
@@ -127,11 +131,16 @@ void Engine::ask(K kind, std::optional<model::SymbolId> symbol, Purpose purpose,
               .user_stream_generation = user_stream_generation_,
               .purpose = purpose,
               .from_id = from_id};
+  feed::PacedBudget* const repairs = is_snapshot(query)      ? &snapshots_
+                                     : kind == K::agg_trades ? &trade_pages_
+                                                             : nullptr;
   if (budget_.blocked_until(request.cost, priority, budget_now()) ||
-      (is_snapshot(query) && snapshots_asked() >= snapshots_max)) {
+      (is_snapshot(query) && snapshots_asked() >= snapshots_max) ||
+      (repairs != nullptr && repairs->left(now_) == 0)) {
     on_query_failed(query);
     return;
   }
+  if (repairs != nullptr) repairs->book(now_);
   ++next_request_;
   if (kind == K::depth && purpose == Purpose::probe) {
     ++desk(*symbol).probes;
@@ -418,11 +427,7 @@ void Engine::take_rules(Desk& d, const model::Instrument& rules) {
   }
   if (other_rules) orders_.pull(d.symbol, now_, requests_);
   d.instrument = rules;
-  if (d.is_quoted()) {
-    orders_.add_symbol(rules, {.cancels_per_minute = d.options.cancels_per_minute,
-                               .orders_max = 2 * d.options.grid.layers * 3});
-    limits_.set_symbol(rules, d.options.limits);
-  }
+  if (d.is_quoted()) set_order_limits(d, rules);
   if (other_tick) {
     d.book = book::Book{{.tick = rules.tick_size}};
     if (!first) {
@@ -431,6 +436,14 @@ void Engine::take_rules(Desk& d, const model::Instrument& rules) {
     }
   }
   d.dirty = true;
+}
+
+void Engine::set_order_limits(const Desk& d, const model::Instrument& rules) {
+  const int layers = d.options.strategy == StrategyKind::glft ? d.options.glft.layers : d.options.grid.layers;
+  // One more on each side: what a mode puts before the ladder.
+  orders_.add_symbol(
+      rules, {.cancels_per_minute = d.options.cancels_per_minute, .orders_max = 2 * (layers + 1) * 3});
+  limits_.set_symbol(rules, d.options.limits);
 }
 
 void Engine::on_account_settings(std::string_view body) {
@@ -450,17 +463,24 @@ void Engine::on_account_settings(std::string_view body) {
 }
 
 /// The user stream was not there for a while, or never: the venue states what is open, held and traded.
+/// Paced, since it costs 35 of weight for five symbols and a stream that garbles its frames gives a reason
+/// with each.
 void Engine::reconcile() {
+  constexpr base::Duration first_pause = base::milliseconds{250}, pause_max = base::seconds{8},
+                           calm = base::seconds{30};
   if (!quotes_any()) return;
+  if (now_ < reconciled_at_ + reconcile_pause_) {
+    timer(Timer::reconcile) = reconciled_at_ + reconcile_pause_;
+    return;
+  }
+  const bool is_first = reconcile_pause_ == base::Duration{} || now_ - reconciled_at_ > calm;
+  reconcile_pause_ = is_first ? first_pause : std::min(reconcile_pause_ * 2, pause_max);
+  reconciled_at_ = now_;
   ask(K::position_risk);
   for (auto& d : desks_) {
     if (!d.is_quoted()) continue;
     ask(K::open_orders, d.symbol);
-    if (user_stream_generation_ == 0) {
-      d.trades_proved = 0;
-    } else {
-      ask(K::user_trades, d.symbol);
-    }
+    ask(K::user_trades, d.symbol);
   }
 }
 
@@ -501,7 +521,7 @@ void Engine::on_positions(const Query& query, std::string_view body) {
     for (const auto& r : *reports) {
       if (r.symbol == d.symbol) report = r;
     }
-    if (!d.position_proved && ledger_.account(d.symbol).fills_count == 0) {
+    if (!d.position_proved && !ledger_.is_position_stated(d.symbol)) {
       ledger_.set_position(report);
       note(Severity::info, "position symbol={} qty={}", symbols_.name(d.symbol), report.qty.text());
     }
@@ -540,6 +560,7 @@ void Engine::on_user_trades(const Query& query, std::string_view body) {
   d.fills_wanted = false;
   for (const auto& trade : *trades) {
     d.last_trade_id = std::max(d.last_trade_id, trade.trade_id);
+    if (!d.has_history && trade.time < clock_.to_venue(started_at_)) continue;
     orders_.on_fill_report(trade, now_, events_);
   }
   if (trades->size() >= static_cast<std::size_t>(vb::Encoder::rows_max)) {
@@ -547,7 +568,14 @@ void Engine::on_user_trades(const Query& query, std::string_view body) {
     ask(K::user_trades, d.symbol);
     return;
   }
-  if (query.user_stream_generation == user_stream_generation_) d.trades_from.reset();
+  if (query.user_stream_generation == user_stream_generation_) {
+    // Complete up to what this answer, or the page before it, ends with; user events may be further already.
+    const auto before = d.trades_from ? *d.trades_from - 1 : std::int64_t{1};
+    const auto through = trades->empty() ? before : trades->back().trade_id;
+    if (d.trades_from || !d.has_history) d.trades_told_to = std::max<std::int64_t>(through, 1);
+    d.trades_from.reset();
+    d.has_history = true;
+  }
   d.trades_proved = query.user_stream_generation;
   d.dirty = true;
 }

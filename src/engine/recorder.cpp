@@ -216,6 +216,20 @@ void Recorder::on_trades_lost(const feed::TradesLost& lost, LocalTime now, Venue
   write_signals(out);
 }
 
+void Recorder::on_trades_missing(feed::TradeRange ids, LocalTime now, VenueTime venue, Actions& out) {
+  enter({.stream = Recorded::trades,
+         .status = Status::missing,
+         .from = account(Recorded::trades).last.value_or(now),
+         .to = now,
+         .first_id = ids.from,
+         .last_id = ids.to,
+         .count = ids.to - ids.from + 1,
+         .cause = "stopped before they were fetched",
+         .source = {},
+         .evidence = {}},
+        venue, out);
+}
+
 void Recorder::on_delta(const feed::ApplyDelta& applied, const book::Book& book, Actions& out) {
   const auto& delta = applied.delta;
   auto row = add_row(Kind::depth, out);
@@ -394,7 +408,7 @@ void Recorder::enter_depth_loss(LocalTime to, std::optional<std::int64_t> last_i
 }
 
 void Recorder::enter(const Entry& e, VenueTime venue, Actions& out) {
-  constexpr std::string_view words[] = {"received", "covered", "lost", "repaired"};
+  constexpr std::string_view words[] = {"received", "covered", "lost", "repaired", "missing"};
   auto row = add_row(Kind::coverage, out);
   row.time(venue)
       .time(e.from)

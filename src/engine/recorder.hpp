@@ -42,6 +42,8 @@ class Recorder {
   void on_trade(const feed::AcceptTrade& trade, base::LocalTime received, base::VenueTime venue,
                 const std::optional<model::TopOfBook>& top, Actions& out);
   void on_trades_lost(const feed::TradesLost& lost, base::LocalTime now, base::VenueTime venue, Actions& out);
+  /// The end came before these were fetched; the next run will.
+  void on_trades_missing(feed::TradeRange ids, base::LocalTime now, base::VenueTime venue, Actions& out);
   /// After `book` took it.
   void on_delta(const feed::ApplyDelta& delta, const book::Book& book, Actions& out);
   void on_snapshot(const model::DepthSnapshot& snapshot, base::LocalTime received, base::VenueTime venue,
@@ -89,7 +91,7 @@ class Recorder {
     std::int64_t first_id = 0, last_id = 0, count = 0;
     base::LocalTime since{};
   };
-  enum class Status : std::uint8_t { received, covered, lost, repaired };
+  enum class Status : std::uint8_t { received, covered, lost, repaired, missing };
   struct Entry {
     Recorded stream = Recorded::trades;
     Status status = Status::received;

@@ -64,6 +64,8 @@ std::string_view Engine::hold_reason(const Desk& d) const {
   if (d.foreign_orders > 0) return "orders that are not ours";
   if (d.countdown && !d.countdown->is_armed(now_)) return "dead man's switch not armed";
   if (!d.strategy) return d.strategy_latched ? "strategy failed twice" : "strategy failed";
+  if (now_ < d.distrusted_until) return "the gateway refused an order";
+  if (d.allowed.nothing_rests()) return risk::name(d.allowed.reason);  // last: a slice needs all the others
   return {};
 }
 
@@ -76,6 +78,18 @@ std::optional<model::TopOfBook> Engine::top_of(const Desk& d) const {
     top = model::TopOfBook{d.ticker->bid, d.ticker->ask, d.ticker->update_id};
   }
   return top;
+}
+
+/// The best price of a side where others rest, too; empty when the first levels are ours alone.
+std::optional<model::Price> Engine::other_best(const Desk& d, model::Side side) const {
+  constexpr int levels_max = 5;
+  std::optional<model::Price> found;
+  int seen = 0;
+  d.book.walk(side, [&](const model::Level& level) {
+    if (level.qty > orders_.resting_at(d.symbol, side, level.price)) found = level.price;
+    return !found && ++seen < levels_max;
+  });
+  return found;
 }
 
 venue::LimitKind Engine::limit_of(int code) {
@@ -99,6 +113,8 @@ void Engine::consider(Desk& d) {
     d.reason = base::ShortText<48>{market_reason(d)};
     return;
   }
+  see_touch(d);
+  const bool other_verdict = judge(d);
   const auto reason = hold_reason(d);
   if (!reason.empty()) {
     d.dirty = false;
@@ -110,6 +126,7 @@ void Engine::consider(Desk& d) {
     d.quoted_mid.reset();
     d.next_quote.reset();
     withdraw(d, reason, was);
+    if (d.allowed.nothing_rests() && reason == risk::name(d.allowed.reason)) take(d, {});
     return;
   }
   d.orders_live_max = std::max(d.orders_live_max, static_cast<std::uint32_t>(orders_.live_count(d.symbol)));
@@ -126,7 +143,7 @@ void Engine::consider(Desk& d) {
     d.dirty = true;
   }
   const auto mid = top->mid();
-  if (!d.dirty && d.quoted_mid && d.next_quote && now_ < *d.next_quote) {
+  if (!d.dirty && !other_verdict && d.quoted_mid && d.next_quote && now_ < *d.next_quote) {
     const auto moved = model::Money::from_raw((mid - *d.quoted_mid).abs().raw());
     const auto enough = model::times(model::Money::from_raw(d.quoted_mid->raw()), options_.requote_min_move,
                                      model::Rounding::down);
@@ -136,6 +153,8 @@ void Engine::consider(Desk& d) {
   d.quoted_mid = mid;
   d.next_quote = now_ + options_.quote_interval;
 
+  d.market.on_mid(mid, recording_now());  // a quiet market is no gap
+  d.intensity.on_touch(top->bid.price, top->ask.price, recording_now());
   const auto position = ledger_.account(d.symbol).position;
   const auto mark = d.mark ? std::optional{d.mark->mark} : std::nullopt;
   try {
@@ -143,30 +162,51 @@ void Engine::consider(Desk& d) {
                        .top = *top,
                        .position = position,
                        .now = now_,
-                       .predicted_funding = d.mark ? d.mark->funding_rate : model::Rate{}},
-                      quotes_);
+                       .predicted_funding = d.market.predicted_funding().value_or(model::Rate{}),
+                       .volatility_ratio = d.market.volatility_ratio(),
+                       .volatility_per_s = d.market.volatility_per_s(),
+                       .vpin = d.market.vpin(),
+                       .intensity = d.intensity.estimate(),
+                       .own_bid = orders_.best_live(d.symbol, model::Side::bid),
+                       .own_ask = orders_.best_live(d.symbol, model::Side::ask),
+                       .other_bid = other_best(d, model::Side::bid),
+                       .other_ask = other_best(d, model::Side::ask)},
+                      decision_);
   } catch (const std::exception& fault) {
     strategy_threw(d, fault.what());
     consider(d);  // it has no strategy now, which withdraws its quotes
     return;
   }
-  const std::size_t wanted = quotes_.size();
+  model::Quotes& quotes = decision_.quotes;
+  if (decision_.mode != d.mode || decision_.why != d.quieter) {
+    note(Severity::info, "mode symbol={} mode={} before={} progress={:.2f} why=\"{}\"",
+         symbols_.name(d.symbol), quote::name(decision_.mode), quote::name(d.mode), decision_.progress,
+         decision_.why);
+    d.mode = decision_.mode;
+    d.quieter = decision_.why;
+  }
+  const std::size_t wanted = quotes.size();
+  risk::apply(d.allowed, position, *d.instrument, quotes);
   limits_.observe(d.symbol,
                   {.position = position, .working = orders_.exposure(d.symbol), .price = mark.value_or(mid)});
-  if (!base::planted(base::Canary::risk_limit_off)) limits_.cut(d.symbol, *top, mark, quotes_);
-  d.cuts += wanted - quotes_.size();
+  if (!base::planted(base::Canary::risk_limit_off)) limits_.cut(d.symbol, *top, mark, quotes);
+  d.cuts += wanted - quotes.size();
   mix(d.quotes_hash, static_cast<std::uint64_t>(base::ns_of(now_)));
-  for (const auto& q : quotes_) {
+  for (const auto& q : quotes) {
     mix(d.quotes_hash, static_cast<std::uint64_t>(q.side));
     mix(d.quotes_hash, static_cast<std::uint64_t>(q.price.raw()));
     mix(d.quotes_hash, static_cast<std::uint64_t>(q.qty.raw()));
   }
-  auto room = limits_.room(d.symbol);
+  auto room = risk::room_under(d.allowed, position, limits_.room(d.symbol));
   if (base::planted(base::Canary::risk_limit_off))
     room = {model::Qty::from_units(1'000'000), model::Qty::from_units(1'000'000)};
-  orders_.want(d.symbol, quotes_, {.top = *top, .room = room, .places_max = places_room()}, now_, requests_);
+  orders_.want(d.symbol, quotes,
+               {.top = *top, .room = room, .places_max = now_ < d.places_after ? 0 : places_room()}, now_,
+               requests_);
   limits_.observe(d.symbol,
                   {.position = position, .working = orders_.exposure(d.symbol), .price = mark.value_or(mid)});
+  take(d, decision_.take);
+  see_own_touch(d);
 }
 
 void Engine::withdraw(Desk& d, std::string_view reason, Was was) {
@@ -183,7 +223,7 @@ void Engine::withdraw(Desk& d, std::string_view reason, Was was) {
 }
 
 /// How many orders may be placed or amended at once within the routine share of the venue's order limits.
-int Engine::places_room() const {
+int Engine::places_room() {
   const auto now = budget_now();
   const int waiting = static_cast<int>(std::count_if(
       requests_.begin(), requests_.end(), [](const auto& r) { return r.lane == order::Lane::place; }));
@@ -191,9 +231,20 @@ int Engine::places_room() const {
     const int all = count + waiting;
     if (!budget_.blocked_until({.weight = 0, .orders_short = all, .orders_long = all},
                                venue::Priority::routine, now))
-      return count;
+      return std::clamp(gateway_.adding_room(now_) - waiting, 0, count);
   }
   return 0;
+}
+
+void Engine::tell_quality(Desk& d, const model::OrderRequest& request) {
+  if (!d.quality) return;
+  if (const auto* place = std::get_if<model::PlaceOrder>(&request)) {
+    d.quality->on_place(place->id, place->qty, now_);
+  } else if (const auto* amend = std::get_if<model::AmendOrder>(&request)) {
+    d.quality->on_place(amend->id, amend->qty - orders_.filled_of(d.symbol, amend->id), now_);
+  } else if (std::holds_alternative<model::CancelOrder>(request)) {
+    d.quality->on_cancel(now_);
+  }
 }
 
 /// Hands out what the orders asked for: what takes risk off first.
@@ -219,9 +270,14 @@ void Engine::send_order(const order::OutRequest& request) {
     return;
   }
   Desk& d = desk(symbol_of(request.request));
+  if (!passes_gateway(d, request)) {
+    orders_.on_lost(request.id, order::Lost::not_sent, now_, events_, requests_);
+    return;
+  }
   if (kind == vb::RequestKind::place) ++d.places;
   if (kind == vb::RequestKind::amend) ++d.amends;
   if (kind == vb::RequestKind::cancel) ++d.cancels;
+  tell_quality(d, request.request);
   const bool ws_ready = is_up(ConnectionId::order_api) && (key_type_ == vb::KeyType::hmac || logged_on_);
   if (ws_ready && vb::supports(options_.product, vb::Way::ws_api, request.request)) {
     budget_.spend(cost, budget_now());
@@ -240,7 +296,15 @@ void Engine::send_order(const order::OutRequest& request) {
 
 /// What happened to our orders, into the ledger and the desks.
 void Engine::settle_events() {
-  if (events_.empty()) return;
+  if (!events_.empty()) settle_each();
+  for (auto& d : desks_) {
+    if (!d.trades_told_to) continue;
+    out_->push(KeepState{order::TradesComplete{d.symbol, *d.trades_told_to}});
+    d.trades_told_to.reset();
+  }
+}
+
+void Engine::settle_each() {
   ledger_.apply(events_);
   for (const auto& event : events_) {
     std::visit(
@@ -250,11 +314,25 @@ void Engine::settle_events() {
           if constexpr (std::is_same_v<T, order::Fill>) {
             d.last_fill = now_;
             d.dirty = true;
+            out_->push(KeepState{e});
+            // One that is told late says nothing about this moment.
+            const bool is_fresh = e.id && venue_now() - e.time < base::seconds{2};
+            if (d.guard && is_fresh && e.maker) d.guard->on_fill(e.side, e.qty, now_, guard_events_);
+            if (d.quality && is_fresh) d.quality->on_fill(e, now_);
+            see_standing(d);
             note(Severity::info, "fill symbol={} side={} price={} qty={} trade_id={} maker={} position={}",
                  symbols_.name(e.symbol), model::name(e.side), e.price.text(), e.qty.text(), e.trade_id,
                  e.maker, ledger_.account(e.symbol).position.text());
+          } else if constexpr (std::is_same_v<T, order::FillDetails>) {
+            out_->push(KeepState{e});
           } else if constexpr (std::is_same_v<T, order::OrderDone>) {
             d.dirty = true;
+            if (d.quality) d.quality->on_done(e, now_);
+            if (e.took && d.slice_taken) {
+              d.slice_taken = false;
+              d.guard->on_slice_done(e.taken_max, e.filled_qty, now_, guard_events_);
+              tell_guard_events(d);
+            }
           } else if constexpr (std::is_same_v<T, order::Rejected>) {
             ++d.rejects;
             d.dirty = true;

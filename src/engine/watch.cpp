@@ -45,6 +45,7 @@ void Engine::watch() {
       consider(d);
     }
   }
+  watch_guards();
   watch_recording();
   if (bandwidth_.level() > 0) continue_shedding();
   const bool all_reconciled = std::all_of(desks_.begin(), desks_.end(), [this](const Desk& d) {

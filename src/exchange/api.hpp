@@ -106,6 +106,7 @@ class Api {
   Reply multi_assets(const Request&);
   Reply set_multi_assets(const Request&);
   Reply fee_burn(const Request&);
+  Reply key_permissions(const Request&);
   Reply listen_key_start(const Request&);
   Reply listen_key_extend(const Request&);
   Reply listen_key_stop(const Request&);

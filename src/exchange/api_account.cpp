@@ -388,6 +388,14 @@ Reply Api::set_multi_assets(const Request& request) {
 
 Reply Api::fee_burn(const Request&) { return {.body = R"({"feeBurn":false})"}; }
 
+Reply Api::key_permissions(const Request&) {
+  return {.body = R"({"ipRestrict":false,"createTime":0,"enableReading":true,"enableFutures":true,)"
+                  R"("enableWithdrawals":false,"enableInternalTransfer":false,)"
+                  R"("permitsUniversalTransfer":false,"enableMargin":false,)"
+                  R"("enableSpotAndMarginTrading":false,"enableVanillaOptions":false,)"
+                  R"("enablePortfolioMarginTrading":false})"};
+}
+
 Reply Api::listen_key_start(const Request& request) {
   return {.body = fmt::format(R"({{"listenKey":"{}"}})", keys_.start(request.account, request.now))};
 }

@@ -226,10 +226,22 @@ Core::Answer<Order> Core::liquidate(AccountId account, SymbolId symbol, VenueTim
 
 // ---- A recording
 
-void Core::apply_external_level(SymbolId symbol, Side side, Price price, Qty qty, VenueTime now,
-                                CoreEvents& out) {
+void Core::apply_external_levels(SymbolId symbol, std::span<const Level> bids, std::span<const Level> asks,
+                                 VenueTime now, CoreEvents& out) {
   state_->run_to(now, out);
-  state_->apply_external_level(state_->at(symbol), side, price, qty, out);
+  state_->apply_external_levels(state_->at(symbol), bids, asks, out);
+}
+
+void Core::replace_external_book(SymbolId symbol, std::span<const Level> bids, std::span<const Level> asks,
+                                 VenueTime now, CoreEvents& out) {
+  state_->run_to(now, out);
+  state_->replace_external_book(state_->at(symbol), bids, asks, out);
+}
+
+void Core::set_external_mark(SymbolId symbol, Price mark, Price index, Rate funding_rate, VenueTime now,
+                             CoreEvents& out) {
+  state_->run_to(now, out);
+  state_->set_external_mark(state_->at(symbol), mark, index, funding_rate);
 }
 
 void Core::apply_external_trade(SymbolId symbol, Price price, Qty qty, Side aggressor, VenueTime now,

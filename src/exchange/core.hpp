@@ -8,10 +8,17 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
 namespace phoenix::exchange {
+
+/// Who has left a recorded level that shrinks by more than its trades explain: a recording does not say.
+enum class ExternalQueue : std::uint8_t {
+  from_behind,   ///< the last of the queue, so that nobody behind comes forward: the cautious guess
+  proportional,  ///< everybody in equal shares: what stands ahead of an order shrinks as the level does
+};
 
 struct CoreOptions {
   std::uint64_t seed = 1;
@@ -24,6 +31,7 @@ struct CoreOptions {
   std::size_t incomes_max = 20'000;                  ///< of an account
   std::size_t trades_max = 10'000;                   ///< of a symbol, single and aggregated ones each
   std::size_t bars_max = 1'500;                      ///< minutes of a symbol
+  ExternalQueue external_queue = ExternalQueue::from_behind;
 };
 
 /// What ran into a bound.
@@ -33,6 +41,8 @@ struct CoreStats {
   std::uint64_t agent_orders_refused = 0;  ///< the book of a symbol was full
   std::uint64_t external_refused =
       0;  ///< recorded levels or trades that make no sense (price or qty not positive)
+  std::uint64_t external_forgotten =
+      0;  ///< recorded levels farthest from the touch, dropped from a full side
   std::uint64_t agent_actions = 0;
 };
 
@@ -94,11 +104,19 @@ class Core {
 
   // A recording drives a symbol (source external).
 
-  /// The recording's book holds `qty` at this level, users' orders not included. What grows joins the end of
-  /// the queue, what shrinks leaves from its end. Users' orders that the level crosses are filled at their
-  /// own price, best first, up to `qty`; the rest of it rests. Recorded levels of the other side that it
-  /// crosses are gone.
-  void apply_external_level(SymbolId symbol, Side side, Price price, Qty qty, VenueTime now, CoreEvents& out);
+  /// One recorded change of the book: what it holds at these levels, users' orders not included. What grows
+  /// joins the end of the queue, what shrinks leaves as ExternalQueue says. Users' orders that a level
+  /// crosses are filled at their own price, best first, up to its quantity; the rest of it rests. Recorded
+  /// levels of the other side that it crosses are gone. The best levels are told once, after all of it.
+  void apply_external_levels(SymbolId symbol, std::span<const Level> bids, std::span<const Level> asks,
+                             VenueTime now, CoreEvents& out);
+  /// The recording's whole book: as above, and recorded levels that are not in it are gone.
+  void replace_external_book(SymbolId symbol, std::span<const Level> bids, std::span<const Level> asks,
+                             VenueTime now, CoreEvents& out);
+  /// The recording's mark price, index and funding rate from now on, in place of our own. Funding is paid at
+  /// our own funding times.
+  void set_external_mark(SymbolId symbol, Price mark, Price index, Rate funding_rate, VenueTime now,
+                         CoreEvents& out);
   /// A recorded trade. It fills users' orders that stand better than `price` first, then goes through the
   /// queue at `price` in its order, recorded quantity included. All of `qty` is printed.
   void apply_external_trade(SymbolId symbol, Price price, Qty qty, Side aggressor, VenueTime now,

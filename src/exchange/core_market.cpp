@@ -11,6 +11,7 @@ constexpr base::Duration agg_window = base::milliseconds{100};
 /// Recorded quantities beyond are refused.
 const Qty external_qty_max = Qty::from_units(1'000'000'000);
 constexpr std::size_t external_levels_max = 20'000;
+constexpr Rate external_rate_max = Rate::from_raw(base::decimal_one / 10);
 
 constexpr Rate interest = Rate::from_raw(10'000);  // 0.01 %
 constexpr std::int64_t interest_band = 50'000;     // 0.05 %
@@ -76,6 +77,11 @@ void Core::State::second_tick(CoreEvents& out) {
 /// Index: the agents' fair value, or a smoothed mid. Mark: index plus the smoothed distance of the mid from
 /// it.
 void Core::State::tick_mark(Symbol& symbol, CoreEvents& out) {
+  if (symbol.external_mark) {
+    out.emplace_back(
+        MarkPriceTick{symbol.id, symbol.mark, symbol.index, symbol.funding_rate, next_funding, now});
+    return;
+  }
   const auto bid = symbol.book.top(Side::bid);
   const auto ask = symbol.book.top(Side::ask);
   const std::int64_t mid = bid && ask ? (bid->price + ask->price).raw() / 2 : symbol.last.raw();
@@ -287,53 +293,123 @@ bool Core::State::external_makes_sense(const Symbol& symbol, Price price, Qty qt
   return sense;
 }
 
-void Core::State::apply_external_level(Symbol& symbol, Side side, Price price, Qty qty, CoreEvents& out) {
-  if (!external_makes_sense(symbol, price, qty, Qty{})) return;
-  const Side facing = model::opposite(side);
-  if (qty.is_positive()) {
-    std::vector<MatchingBook::Handle> passed;
-    const auto levels = symbol.book.levels(facing);
-    for (std::size_t i = levels.size(); i-- > 0 && crosses(side, price, levels[i].price);) {
-      for (auto h = levels[i].first; h != MatchingBook::none; h = symbol.book.order(h).behind) {
-        if (symbol.book.order(h).owner.is_market()) passed.push_back(h);
-      }
-    }
-    for (const auto handle : passed) remove_market_order(symbol, handle, out);
-    Taker taker{.account = market_account, .side = side, .limit = price, .left = qty};
-    sweep(symbol, taker, out);
-    qty = taker.left;
-  }
+void Core::State::apply_external_levels(Symbol& symbol, std::span<const Level> bids,
+                                        std::span<const Level> asks, CoreEvents& out) {
+  for (const Level& level : bids) apply_external_level(symbol, Side::bid, level, out);
+  for (const Level& level : asks) apply_external_level(symbol, Side::ask, level, out);
+  flush_top(symbol, out);
+}
 
+void Core::State::replace_external_book(Symbol& symbol, std::span<const Level> bids,
+                                        std::span<const Level> asks, CoreEvents& out) {
+  for (const Side side : {Side::bid, Side::ask}) {
+    std::vector<Price> stays;
+    for (const Level& level : side == Side::bid ? bids : asks) stays.push_back(level.price);
+    std::ranges::sort(stays);
+    std::vector<Price> goes;
+    for (const auto& level : symbol.book.levels(side)) {
+      if (!std::ranges::binary_search(stays, level.price)) goes.push_back(level.price);
+    }
+    for (const Price price : goes) apply_external_level(symbol, side, {price, Qty{}}, out);
+  }
+  apply_external_levels(symbol, bids, asks, out);
+}
+
+void Core::State::set_external_mark(Symbol& symbol, Price mark, Price index, Rate funding_rate) {
+  if (!external_makes_sense(symbol, mark, Qty{}, Qty{}) || !index.is_positive() ||
+      funding_rate.abs() > external_rate_max) {
+    return;
+  }
+  symbol.external_mark = true;
+  symbol.mark = mark;
+  symbol.index = index;
+  symbol.funding_rate = funding_rate;
+}
+
+void Core::State::apply_external_level(Symbol& symbol, Side side, Level level, CoreEvents& out) {
+  if (!external_makes_sense(symbol, level.price, level.qty, Qty{})) return;
+  if (level.qty.is_positive()) {
+    const auto facing = symbol.book.top(model::opposite(side));
+    if (facing && crosses(side, level.price, facing->price)) meet_external_level(symbol, side, level, out);
+  }
+  const auto* const resting = symbol.book.level(side, level.price);
   Qty present;
-  if (const auto* level = symbol.book.level(side, price)) {
-    for (auto h = level->first; h != MatchingBook::none; h = symbol.book.order(h).behind) {
-      if (symbol.book.order(h).owner.is_market()) present += symbol.book.order(h).left;
+  for (auto h = resting == nullptr ? MatchingBook::none : resting->first; h != MatchingBook::none;) {
+    const MatchingBook::Resting& order = symbol.book.order(h);
+    if (order.owner.is_market()) present += order.left;
+    h = order.behind;
+  }
+  if (present == level.qty) return;
+  if (level.qty > present) {
+    grow_external(symbol, side, {level.price, level.qty - present}, out);
+  } else {
+    shrink_external(symbol, *resting, present, level.qty);
+  }
+  book_changed(symbol, side, level.price, out);
+}
+
+/// A recorded level beyond the touch of the other side. Takes off `level` what users' orders took.
+void Core::State::meet_external_level(Symbol& symbol, Side side, Level& level, CoreEvents& out) {
+  std::vector<MatchingBook::Handle> passed;
+  const auto levels = symbol.book.levels(model::opposite(side));
+  for (std::size_t i = levels.size(); i-- > 0 && crosses(side, level.price, levels[i].price);) {
+    for (auto h = levels[i].first; h != MatchingBook::none; h = symbol.book.order(h).behind) {
+      if (symbol.book.order(h).owner.is_market()) passed.push_back(h);
     }
   }
-  if (present == qty) return flush_top(symbol, out);
-  if (qty > present) {
-    const auto* level = symbol.book.level(side, price);
-    if (level != nullptr && symbol.book.order(level->last).owner.is_market()) {
-      symbol.book.grow(level->last, qty - present);
-    } else if (level == nullptr && symbol.book.levels(side).size() >= external_levels_max) {
-      ++stats.external_refused;
-    } else {
-      symbol.book.add(side, price, qty - present, market_account, ++last_order_id, Intent::open);
-    }
-  } else {
-    Qty surplus = present - qty;
-    for (auto h = symbol.book.level(side, price)->last; surplus.is_positive();) {
+  for (const auto handle : passed) remove_market_order(symbol, handle, out);
+  Taker taker{.account = market_account, .side = side, .limit = level.price, .left = level.qty};
+  sweep(symbol, taker, out);
+  level.qty = taker.left;
+}
+
+void Core::State::grow_external(Symbol& symbol, Side side, Level grown, CoreEvents& out) {
+  const auto* const level = symbol.book.level(side, grown.price);
+  if (level != nullptr && symbol.book.order(level->last).owner.is_market())
+    return symbol.book.grow(level->last, grown.qty);
+  if (level == nullptr && symbol.book.levels(side).size() >= external_levels_max) {
+    ++stats.external_forgotten;
+    const MatchingBook::BookLevel worst = symbol.book.levels(side).front();
+    const auto farthest = symbol.book.order(worst.first);
+    if (!farthest.owner.is_market() || crosses(model::opposite(side), grown.price, worst.price)) return;
+    remove_market_order(symbol, worst.first, out);
+  }
+  symbol.book.add(side, grown.price, grown.qty, market_account, ++last_order_id, Intent::open);
+}
+
+/// What the recording holds at `level` shrinks from `present` to `left`.
+void Core::State::shrink_external(Symbol& symbol, const MatchingBook::BookLevel& level, Qty present,
+                                  Qty left) {
+  const auto take_off = [&](MatchingBook::Handle h, Qty qty) {
+    if (qty.is_positive()) symbol.book.fill(h, qty);
+  };
+  if (options.external_queue == ExternalQueue::from_behind) {
+    Qty surplus = present - left;
+    for (auto h = level.last; surplus.is_positive();) {
       const MatchingBook::Resting resting = symbol.book.order(h);
       if (resting.owner.is_market()) {
         const Qty off = std::min(surplus, resting.left);
-        symbol.book.fill(h, off);
+        take_off(h, off);
         surplus -= off;
       }
       h = resting.before;
     }
+    return;
   }
-  book_changed(symbol, side, price, out);
-  flush_top(symbol, out);
+  // What stands before each point of the queue shrinks in the same proportion; a fraction of the smallest
+  // unit stays before it.
+  Qty ahead, ahead_left;
+  for (auto h = level.first; h != MatchingBook::none;) {
+    const MatchingBook::Resting resting = symbol.book.order(h);
+    if (resting.owner.is_market()) {
+      ahead += resting.left;
+      const Wide scaled = static_cast<Wide>(ahead.raw()) * left.raw() + present.raw() - 1;
+      const Qty next = Qty::from_raw(static_cast<std::int64_t>(scaled / present.raw()));
+      take_off(h, resting.left - (next - ahead_left));
+      ahead_left = next;
+    }
+    h = resting.behind;
+  }
 }
 
 void Core::State::apply_external_trade(Symbol& symbol, Price price, Qty qty, Side aggressor,

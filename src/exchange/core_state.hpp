@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +46,7 @@ class Core::State {
     std::int64_t premium_sum = 0,
                  premium_count = 0;  ///< of the running funding interval, raw rate each second
     Rate funding_rate, last_funding_rate;
+    bool external_mark = false;  ///< a recording says mark, index and funding rate
   };
 
   explicit State(CoreOptions options);
@@ -61,7 +63,11 @@ class Core::State {
   VenueTime next_deadline() const;
   /// Fills the agents' books; nobody was there to see it, so it tells nobody.
   void seed_books();
-  void apply_external_level(Symbol& symbol, Side side, Price price, Qty qty, CoreEvents& out);
+  void apply_external_levels(Symbol& symbol, std::span<const Level> bids, std::span<const Level> asks,
+                             CoreEvents& out);
+  void replace_external_book(Symbol& symbol, std::span<const Level> bids, std::span<const Level> asks,
+                             CoreEvents& out);
+  void set_external_mark(Symbol& symbol, Price mark, Price index, Rate funding_rate);
   void apply_external_trade(Symbol& symbol, Price price, Qty qty, Side aggressor, CoreEvents& out);
   bool external_makes_sense(const Symbol& symbol, Price price, Qty qty, Qty least);
   void transfer(Account& account, std::string_view asset, Money amount, CoreEvents& out);
@@ -129,6 +135,11 @@ class Core::State {
   /// Tells of the level that fills have changed, unless something else has told of it since.
   void tell(Symbol& symbol, CoreEvents& out);
   void flush_top(Symbol& symbol, CoreEvents& out);
+
+  void apply_external_level(Symbol& symbol, Side side, Level level, CoreEvents& out);
+  void meet_external_level(Symbol& symbol, Side side, Level& level, CoreEvents& out);
+  void grow_external(Symbol& symbol, Side side, Level grown, CoreEvents& out);
+  void shrink_external(Symbol& symbol, const MatchingBook::BookLevel& level, Qty present, Qty left);
 
   void act(Symbol& symbol, CoreEvents& out);
   void perform(Symbol& symbol, const AgentAction& action, CoreEvents& out);

@@ -1,7 +1,9 @@
 #include "exchange/core.hpp"
 
+#include "base/rng.hpp"
 #include "exchange/core_test_kit.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -610,21 +612,26 @@ TEST(Clock, never_goes_back) {
 
 class Recording : public testing::Test {
  protected:
-  static CoreOptions options() {
+  explicit Recording(ExternalQueue queue = ExternalQueue::from_behind) : w{options(queue)} {}
+  static CoreOptions options(ExternalQueue queue) {
     CoreOptions o = quiet_options();
     o.symbols[0].source = MarketSource::external;
+    o.external_queue = queue;
     return o;
   }
   void level(Side side, const char* price, const char* qty) {
     w.events.clear();
-    w.core.apply_external_level(symbol, side, Price::of(price), Qty::of(qty), w.now, w.events);
+    const std::vector<Level> levels{{Price::of(price), Qty::of(qty)}};
+    const std::vector<Level> none;
+    w.core.apply_external_levels(symbol, side == Side::bid ? levels : none, side == Side::ask ? levels : none,
+                                 w.now, w.events);
   }
   void trade(const char* price, const char* qty, Side aggressor) {
     w.events.clear();
     w.core.apply_external_trade(symbol, Price::of(price), Qty::of(qty), aggressor, w.now, w.events);
   }
   Qty filled(const Order& order) { return w.order(order).filled; }
-  World w{options()};
+  World w;
 };
 
 TEST_F(Recording, sets_absolute_levels_and_the_mark) {
@@ -697,12 +704,174 @@ TEST_F(Recording, a_level_that_crosses_fills_orders_and_passes_recorded_levels) 
   EXPECT_EQ(w.core.depth(symbol, 5).bids, (std::vector<Level>{{Price::of("101"), Qty::of("2")}}));
 }
 
+TEST_F(Recording, tells_the_touch_once_for_all_levels_of_a_change) {
+  w.core.apply_external_levels(
+      symbol, std::vector<Level>{{Price::of("99"), Qty::of("1")}, {Price::of("98"), Qty::of("1")}},
+      std::vector<Level>{{Price::of("100"), Qty::of("1")}}, w.now, w.events);
+  ASSERT_EQ(w.all<TopChange>().size(), 1U);
+  EXPECT_EQ(w.all<TopChange>()[0].bid.price, Price::of("99"));
+  EXPECT_EQ(w.all<TopChange>()[0].ask.price, Price::of("100"));
+}
+
+TEST_F(Recording, a_whole_book_takes_the_place_of_the_one_before) {
+  level(Side::bid, "99", "5");
+  level(Side::bid, "98", "5");
+  level(Side::ask, "101", "5");
+  w.limit(alice, Side::bid, "98", "1").value();
+  w.core.replace_external_book(symbol, std::vector<Level>{{Price::of("99"), Qty::of("7")}},
+                               std::vector<Level>{{Price::of("100"), Qty::of("1")}}, w.now, w.events);
+  EXPECT_EQ(w.core.depth(symbol, 5).bids,
+            (std::vector<Level>{{Price::of("99"), Qty::of("7")}, {Price::of("98"), Qty::of("1")}}));
+  EXPECT_EQ(w.core.depth(symbol, 5).asks, (std::vector<Level>{{Price::of("100"), Qty::of("1")}}));
+}
+
+TEST_F(Recording, says_the_mark_price_and_the_funding_rate) {
+  level(Side::bid, "89", "5");
+  level(Side::ask, "91", "5");
+  w.core.set_external_mark(symbol, Price::of("90.5"), Price::of("90.25"), Rate::of("0.0003"), w.now,
+                           w.events);
+  w.advance(base::seconds{5});
+  EXPECT_EQ(w.all<MarkPriceTick>().back().mark, Price::of("90.5"));
+  EXPECT_EQ(w.all<MarkPriceTick>().back().index, Price::of("90.25"));
+  w.limit(alice, Side::bid, "91", "2").value();
+  w.advance(base::hours{8});
+  ASSERT_EQ(w.all<FundingSettled>().size(), 1U);
+  EXPECT_EQ(w.all<FundingSettled>()[0].rate, Rate::of("0.0003"));
+  EXPECT_EQ(w.core.ledger(alice).symbols[0].funding, Money::of("-0.0543"));
+}
+
+TEST_F(Recording, a_full_side_forgets_its_farthest_level) {
+  std::vector<Level> levels;
+  for (int i = 0; i < 20'000; ++i) levels.push_back({Price::of("100") + Price::of("0.1") * i, Qty::of("1")});
+  w.core.apply_external_levels(symbol, {}, levels, w.now, w.events);
+  level(Side::ask, "9999", "1");
+  EXPECT_EQ(w.core.depth(symbol, 30'000).asks.back().price, Price::of("2099.9"));
+  level(Side::ask, "99", "1");
+  EXPECT_EQ(w.core.depth(symbol, 30'000).asks.front().price, Price::of("99"));
+  EXPECT_EQ(w.core.depth(symbol, 30'000).asks.size(), 20'000U);
+  EXPECT_EQ(w.core.stats().external_forgotten, 2U);
+}
+
 TEST_F(Recording, nonsense_is_refused_and_counted) {
   level(Side::bid, "0", "1");
   level(Side::bid, "99", "-1");
   trade("99", "0", Side::bid);
   EXPECT_EQ(w.core.stats().external_refused, 3u);
   EXPECT_TRUE(w.events.empty());
+}
+
+class ProportionalRecording : public Recording {
+ protected:
+  ProportionalRecording() : Recording(ExternalQueue::proportional) {}
+};
+
+TEST_F(ProportionalRecording, what_stands_ahead_shrinks_as_the_level_does) {
+  level(Side::bid, "99", "6");
+  const auto own = w.limit(alice, Side::bid, "99", "1");
+  level(Side::bid, "99", "8");  // 6 ahead, 2 behind
+  level(Side::bid, "99", "4");  // 3 ahead, 1 behind
+  trade("99", "3", Side::ask);
+  EXPECT_EQ(filled(*own), Qty{});
+  trade("99", "0.4", Side::ask);
+  EXPECT_EQ(filled(*own), Qty::of("0.4"));
+}
+
+TEST_F(ProportionalRecording, what_a_trade_explains_is_no_cancel) {
+  level(Side::bid, "99", "6");
+  const auto own = w.limit(alice, Side::bid, "99", "1");
+  level(Side::bid, "99", "8");
+  trade("99", "4", Side::ask);  // 2 ahead, 2 behind
+  level(Side::bid, "99", "4");
+  trade("99", "2.5", Side::ask);
+  EXPECT_EQ(filled(*own), Qty::of("0.5"));
+}
+
+__extension__ using Wide = __int128;
+
+/// The rule in plain words: each order knows how much of the recording stands ahead of it.
+class PlainQueue {
+ public:
+  explicit PlainQueue(ExternalQueue rule) : rule_(rule) {}
+  void set(Qty qty) {
+    if (qty < recorded_) {
+      for (auto& o : orders_) {
+        if (rule_ == ExternalQueue::from_behind) {
+          o.ahead = std::min(o.ahead, qty);
+        } else {
+          const auto scaled = static_cast<Wide>(o.ahead.raw()) * qty.raw();
+          o.ahead =
+              Qty::from_raw(static_cast<std::int64_t>((scaled + recorded_.raw() - 1) / recorded_.raw()));
+        }
+      }
+    }
+    recorded_ = qty;
+  }
+  void join(Qty qty) { orders_.push_back({recorded_, qty, {}}); }
+  void trade(Qty qty) {
+    Qty gone;  // of the recording
+    for (auto& o : orders_) {
+      const Qty eaten = std::min(qty, o.ahead - gone);
+      gone += eaten;
+      qty -= eaten;
+      const Qty fill = std::min(qty, o.left);
+      o.left -= fill;
+      o.filled += fill;
+      qty -= fill;
+    }
+    gone += std::min(qty, recorded_ - gone);
+    recorded_ -= gone;
+    for (auto& o : orders_) o.ahead = std::max(Qty{}, o.ahead - gone);
+  }
+  std::vector<Qty> filled() const {
+    std::vector<Qty> out;
+    for (const auto& o : orders_) out.push_back(o.filled);
+    return out;
+  }
+
+ private:
+  struct Own {
+    Qty ahead, left, filled;
+  };
+  ExternalQueue rule_;
+  Qty recorded_;
+  std::vector<Own> orders_;
+};
+
+TEST(RecordedQueue, agrees_with_the_rule_in_plain_words) {
+  for (const auto rule : {ExternalQueue::from_behind, ExternalQueue::proportional}) {
+    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+      base::Rng rng{seed};
+      CoreOptions options = quiet_options();
+      options.symbols[0].source = MarketSource::external;
+      options.external_queue = rule;
+      World w{options};
+      PlainQueue plain{rule};
+      const Price price = Price::of("100");
+      std::vector<Order> own;
+      for (int step = 0; step < 60; ++step) {
+        const auto dice = rng.between(0, 9);
+        if (dice < 5) {
+          const Qty qty = Qty::from_raw(rng.between(0, 3) == 0 ? 0 : rng.between(1, 2'000'000'000));
+          w.core.apply_external_levels(symbol, std::vector<Level>{{price, qty}}, {}, w.now, w.events);
+          plain.set(qty);
+        } else if (dice < 8) {
+          const Qty qty = Qty::from_raw(rng.between(1, 900'000'000));
+          w.core.apply_external_trade(symbol, price, qty, Side::ask, w.now, w.events);
+          plain.trade(qty);
+        } else if (own.size() < 6) {
+          const Qty qty = Qty::of("0.01") * rng.between(10, 300);
+          const auto placed =
+              w.place(alice, {.symbol = symbol, .side = Side::bid, .qty = qty, .price = price});
+          ASSERT_TRUE(placed.has_value());
+          own.push_back(*placed);
+          plain.join(qty);
+        }
+        std::vector<Qty> filled;
+        for (const auto& order : own) filled.push_back(w.order(order).filled);
+        ASSERT_EQ(filled, plain.filled()) << "seed " << seed << " step " << step;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -70,6 +70,8 @@ constexpr std::array endpoints{
     Endpoint{"POST", "/fapi/v1/multiAssetsMargin", is_signed, &Api::set_multi_assets},
     Endpoint{"GET", "/fapi/v1/feeBurn", is_signed, &Api::fee_burn},
 
+    Endpoint{"GET", "/sapi/v1/account/apiRestrictions", is_signed, &Api::key_permissions},
+
     Endpoint{"POST", "/fapi/v1/listenKey", with_key, &Api::listen_key_start},
     Endpoint{"PUT", "/fapi/v1/listenKey", with_key, &Api::listen_key_extend},
     Endpoint{"DELETE", "/fapi/v1/listenKey", with_key, &Api::listen_key_stop},

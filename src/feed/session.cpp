@@ -46,7 +46,7 @@ CloseWhy close_why(int http_status) {
   return http_status >= 400 && http_status < 500 ? CloseWhy::refused_config : CloseWhy::lost;
 }
 
-Session::Session(SessionOptions options, ConnectBudget& budget, std::uint64_t seed)
+Session::Session(SessionOptions options, PacedBudget& budget, std::uint64_t seed)
     : options_(std::move(options)), budget_(budget), backoff_(options_.backoff, seed) {
   PHX_ASSERT(options_.subscribe_names_max > 0, "a SUBSCRIBE holds a name");
   make_streams(std::move(options_.streams));

@@ -3,7 +3,7 @@
 #include "base/lookup.hpp"
 #include "base/time.hpp"
 #include "feed/backoff.hpp"
-#include "feed/connect_budget.hpp"
+#include "feed/paced_budget.hpp"
 #include "feed/stream_watch.hpp"
 
 #include <cstdint>
@@ -101,7 +101,7 @@ class Session {
   using Actions = std::vector<Action>;
 
   /// `budget` is shared by all sessions of the process and outlives them.
-  Session(SessionOptions options, ConnectBudget& budget, std::uint64_t seed);
+  Session(SessionOptions options, PacedBudget& budget, std::uint64_t seed);
 
   /// Opens, as soon as the budget allows. Also after `stop`, even while the old connection is still closing:
   /// the new one follows when it is gone.
@@ -189,7 +189,7 @@ class Session {
   std::size_t streams_in(StreamState state) const;
 
   SessionOptions options_;
-  ConnectBudget& budget_;
+  PacedBudget& budget_;
   Backoff backoff_;
   std::vector<std::string> names_;
   base::TextLookup<std::uint32_t> by_name_;

@@ -82,7 +82,7 @@ struct Driver {
     return commands;
   }
 
-  ConnectBudget budget{{.attempts = 100'000, .burst = 50'000}};
+  PacedBudget budget{{.attempts = 100'000, .burst = 50'000, .window = base::minutes{5}}};
   Session session;
   Session::Actions out;
   Session::Actions taken;  ///< the last ones that were not empty
@@ -640,7 +640,7 @@ TEST(Session, all_sessions_together_keep_the_connect_budget_and_none_starves) {
   constexpr Duration window = minutes{5};
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
     base::Rng rng{seed};
-    ConnectBudget budget{{.attempts = 60, .burst = 12}};
+    PacedBudget budget{{.attempts = 60, .burst = 12, .window = base::minutes{5}}};
     std::vector<std::unique_ptr<Session>> sessions;
     std::vector<int> opened(10);
     for (std::size_t i = 0; i < opened.size(); ++i)
@@ -695,7 +695,7 @@ TEST(ClockOffset, trusts_the_sample_with_the_shortest_round_trip) {
 }
 
 TEST(Session, a_refusal_for_too_many_requests_holds_every_opening_of_the_address) {
-  ConnectBudget budget;
+  PacedBudget budget{connect_budget};
   Session refused{market(), budget, 1}, other{market(), budget, 2};
   Session::Actions out;
   refused.start(t0, out);

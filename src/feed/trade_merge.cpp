@@ -132,6 +132,12 @@ std::optional<std::int64_t> TradeMerge::complete_to() const {
   return holes_.empty() ? last_id_ : std::optional{holes_.front().from - 1};
 }
 
+base::StaticVector<TradeRange, TradeMerge::holes_max> TradeMerge::missing_ranges() const {
+  base::StaticVector<TradeRange, holes_max> ranges;
+  for (const Hole& hole : holes_) ranges.push_back({hole.from, hole.to});
+  return ranges;
+}
+
 std::uint64_t TradeMerge::missing() const {
   std::uint64_t all = 0;
   for (const Hole& hole : holes_) all += static_cast<std::uint64_t>(hole.to - hole.from) + 1;

@@ -111,6 +111,8 @@ class TradeMerge {
   /// Every id up to this one was handed out or named lost.
   std::optional<std::int64_t> complete_to() const;
   std::size_t holes() const { return holes_.size(); }
+  /// What is missing and not given up, ascending.
+  base::StaticVector<TradeRange, holes_max> missing_ranges() const;
   /// Trades missing and not given up.
   std::uint64_t missing() const;
   const TradeMergeStats& stats() const { return stats_; }

@@ -371,6 +371,12 @@ class LiveHost::Impl final : public NetworkHandler {
     latched_ = std::string{actions_.text(a.reason)};
     if (options_.set_latch) options_.set_latch(actions_.text(a.reason));
   }
+  void perform(const engine::KeepGuardLatch& a) {
+    if (options_.keep_guard_latch) options_.keep_guard_latch(actions_.text(a.symbol), actions_.text(a.text));
+  }
+  void perform(const engine::KeepState& a) {
+    if (options_.keep_state) options_.keep_state(a.record);
+  }
   void perform(const engine::Finished& a) {
     summary_due_ = true;
     publish_status(clock_.now());
@@ -394,6 +400,12 @@ class LiveHost::Impl final : public NetworkHandler {
         step(engine::LatchChanged{latched_ ? engine::Latch::set : engine::Latch::clear,
                                   latched_ ? std::string_view{*latched_} : std::string_view{}});
       }
+    }
+    if (options_.rearmed) {
+      while (const auto symbol = options_.rearmed()) step(engine::GuardsRearmed{*symbol});
+    }
+    if (options_.changed_options) {
+      if (const auto text = options_.changed_options()) step(engine::OptionsChanged{*text});
     }
     if (now - last_traffic_ >= traffic_interval) {
       last_traffic_ = now;

@@ -7,6 +7,7 @@
 #include "io/recording.hpp"
 #include "ops/incident.hpp"
 #include "ops/status.hpp"
+#include "order/state_record.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -44,6 +45,14 @@ struct LiveHostOptions {
   std::function<void(const ops::Incident&)> on_incident;
   /// Makes the kill latch durable before it returns.
   std::function<void(std::string_view reason)> set_latch;
+  /// Keeps what a guard latched before it returns; an empty text takes it away.
+  std::function<void(std::string_view symbol, std::string_view text)> keep_guard_latch;
+  /// Whose guard's latch was taken away from outside, once each; asked every status_interval.
+  std::function<std::optional<std::string>()> rearmed;
+  /// A changed configuration that may be applied, once; asked every status_interval.
+  std::function<std::optional<std::string>()> changed_options;
+  /// Must not block.
+  std::function<void(const order::StateRecord& record)> keep_state;
   /// The reason when the latch is set; asked every status_interval.
   std::function<std::optional<std::string>()> latch;
   /// Every status_interval while the engine's thread runs: the steps it has made.

@@ -32,8 +32,10 @@ enum class IncidentKind : std::uint8_t {
   latched,            ///< the kill latch was set
   rearmed,            ///< ... and taken away
   paused,             ///< the process stood still; `cost`: how long
+  configured,         ///< another configuration is in force
+  guarded,            ///< a guard of risk came into force or left; `what`: which
 };
-inline constexpr std::array<std::string_view, 20> incident_kind_names{"started",
+inline constexpr std::array<std::string_view, 22> incident_kind_names{"started",
                                                                       "stopped",
                                                                       "verdict",
                                                                       "withdrawn",
@@ -52,7 +54,9 @@ inline constexpr std::array<std::string_view, 20> incident_kind_names{"started",
                                                                       "strategy_failed",
                                                                       "latched",
                                                                       "rearmed",
-                                                                      "paused"};
+                                                                      "paused",
+                                                                      "configured",
+                                                                      "guarded"};
 constexpr std::string_view name(IncidentKind kind) {
   return incident_kind_names[static_cast<std::size_t>(kind)];
 }

@@ -49,6 +49,8 @@ struct OrderDone {
   model::Side side = model::Side::bid;
   DoneReason reason = DoneReason::canceled;
   model::Qty filled_qty;
+  bool took = false;     ///< an order of Orders::take ...
+  model::Qty taken_max;  ///< ... that was for this quantity
 };
 /// A placement, amend or cancel the venue refused.
 enum class Asked : std::uint8_t { place, amend, cancel, query };

@@ -208,7 +208,9 @@ void Orders::on_answer(model::RequestId request, const model::OrderAnswer& answe
   const auto [found, asked] = asked_by(request);
   if (found == nullptr) return;
   Order& order = *found;
-  if (answer.outcome == model::Outcome::refused) {
+  const bool nothing_to_reduce =
+      order.takes && asked == Asked::place && answer.refusal == model::Refusal::reduce_only;
+  if (answer.outcome == model::Outcome::refused && !nothing_to_reduce) {
     events.push_back(Rejected{.symbol = order.symbol,
                               .id = order.id,
                               .asked = asked,
@@ -288,7 +290,8 @@ void Orders::answered_place(Order& order, const model::OrderAnswer& answer, base
     case model::Outcome::refused:
       break;
   }
-  ++counts_.refusals;
+  const bool nothing_to_reduce = order.takes && answer.refusal == model::Refusal::reduce_only;
+  if (!nothing_to_reduce) ++counts_.refusals;
   if (order.state == OrderState::done) return;
   // The same id twice means that the first one lives; and a refusal of what was seen alive settles nothing.
   const bool settles = answer.refusal != model::Refusal::duplicate_id &&
@@ -296,7 +299,7 @@ void Orders::answered_place(Order& order, const model::OrderAnswer& answer, base
   if (!settles) return become_unknown(order, now);
   if (answer.refusal == model::Refusal::post_only_would_take) {
     note_post_only(order, order.price, now);
-  } else {
+  } else if (!nothing_to_reduce) {
     note_refusal(symbol, now);
   }
   finish(order, OrderStep::refused, DoneReason::refused, now, events);
@@ -510,8 +513,8 @@ void Orders::learn(Order& order, const Facts& facts, base::LocalTime now, OrderE
   order.filled_qty = std::max(order.filled_qty, std::min(facts.filled_qty, most));
   if (order.state == OrderState::done) return keep_for_fills(order);
   if (model::is_final(facts.status)) {
-    const bool unasked_expiry =
-        facts.status == model::OrderStatus::expired && !order.leaving && order.filled_qty.is_zero();
+    const bool unasked_expiry = facts.status == model::OrderStatus::expired && !order.leaving &&
+                                !order.takes && order.filled_qty.is_zero();
     if (unasked_expiry) note_post_only(order, order.price, now);
     return finish(order, OrderStep::seen_final, reason_of(facts.status), now, events);
   }
@@ -534,6 +537,10 @@ void Orders::prove(Order& order, base::LocalTime now, Requests& out) {
     order.proved_at = now;
   }
   step(order, OrderStep::seen_open, now);
+  if (order.takes) {
+    order.place_due = now + options_.answer_timeout;
+    wake_at(order.place_due);
+  }
   // A cancel that came before the order finds it now.
   if (fresh && order.leaving && !is_set(order.cancel_request)) send_cancel(order, now, out);
 }
@@ -605,7 +612,9 @@ void Orders::finish(Order& order, OrderStep what, DoneReason reason, base::Local
                              .id = order.id,
                              .side = order.side,
                              .reason = reason,
-                             .filled_qty = order.filled_qty});
+                             .filled_qty = order.filled_qty,
+                             .took = order.takes,
+                             .taken_max = order.takes ? order.qty : Qty{}});
   keep_for_fills(order);
 }
 
@@ -755,6 +764,8 @@ void Orders::expire_order(Order& order, base::LocalTime now, OrderEvents& events
     ++slow_count_;
     become_unknown(order, now);
   }
+  // It cannot rest: an end that is not told is asked for.
+  if (order.takes && order.state == OrderState::live && now >= order.place_due) become_unknown(order, now);
   if (is_set(order.amend_request) && now >= order.amend_due) lose_amend(order, now, out);
   if (is_set(order.cancel_request) && now >= order.cancel_due) {
     order.cancel_request = {};
@@ -778,7 +789,8 @@ std::optional<base::LocalTime> Orders::deadline_of(const Order& order) const {
   }
   std::optional<base::LocalTime> first;
   const auto due = [&first](base::LocalTime when) { first = first ? std::min(*first, when) : when; };
-  if (is_set(order.place_request)) due(order.place_due);
+  const bool ends_soon = order.takes && order.state == OrderState::live;
+  if (is_set(order.place_request) || ends_soon) due(order.place_due);
   if (is_set(order.amend_request)) due(order.amend_due);
   if (order.leaving) due(order.cancel_due);
   if (order.state == OrderState::unknown) due(order.query_due);
@@ -813,13 +825,21 @@ int Orders::unknown_count(model::SymbolId id) const {
                     [this](std::uint32_t slot) { return slots_[slot].state == OrderState::unknown; }));
 }
 
+bool Orders::is_taking(model::SymbolId id) const {
+  const Symbol* symbol = find(id);
+  return symbol != nullptr &&
+         std::any_of(symbol->active.begin(), symbol->active.end(), [this](std::uint32_t slot) {
+           return slots_[slot].takes && slots_[slot].state != OrderState::done;
+         });
+}
+
 int Orders::live_count(model::SymbolId id) const {
   const Symbol* symbol = find(id);
   if (symbol == nullptr) return 0;
   return static_cast<int>(
       std::count_if(symbol->active.begin(), symbol->active.end(), [this](std::uint32_t slot) {
         const Order& o = slots_[slot];
-        return o.proved && !o.leaving &&
+        return o.proved && !o.leaving && !o.takes &&
                (o.state == OrderState::live || o.state == OrderState::pending_amend);
       }));
 }
@@ -852,7 +872,8 @@ void Orders::view(model::SymbolId id, std::vector<OrderView>& out) const {
                    .price = o.price,
                    .qty = o.qty,
                    .filled_qty = o.filled_qty,
-                   .leaving = o.leaving});
+                   .leaving = o.leaving,
+                   .takes = o.takes});
   }
   std::sort(out.begin(), out.end(), [](const OrderView& a, const OrderView& b) {
     if (a.side != b.side) return a.side == Side::bid;
@@ -867,12 +888,33 @@ std::optional<model::Price> Orders::best_live(model::SymbolId id, Side side) con
   if (symbol == nullptr) return best;
   for (const std::uint32_t slot : symbol->active) {
     const Order& o = slots_[slot];
-    const bool counts = o.side == side && o.state == OrderState::live && !o.leaving;
+    const bool counts = o.side == side && o.state == OrderState::live && !o.leaving && !o.takes;
     if (!counts) continue;
     const bool better = !best || (side == Side::bid ? o.price > *best : o.price < *best);
     if (better) best = o.price;
   }
   return best;
+}
+
+Qty Orders::resting_at(model::SymbolId id, Side side, model::Price price) const {
+  Qty sum;
+  const Symbol* symbol = find(id);
+  if (symbol == nullptr) return sum;
+  for (const std::uint32_t slot : symbol->active) {
+    const Order& o = slots_[slot];
+    const bool counts = o.side == side && o.price == price && !o.takes && o.state != OrderState::done;
+    if (counts) sum = plus(sum, o.qty - o.filled_qty);
+  }
+  return sum;
+}
+
+Qty Orders::filled_of(model::SymbolId id, model::ClientOrderId order) const {
+  const Symbol* symbol = find(id);
+  if (symbol == nullptr) return {};
+  for (const std::uint32_t slot : symbol->active) {
+    if (slots_[slot].id == order) return slots_[slot].filled_qty;
+  }
+  return {};
 }
 
 }  // namespace phoenix::order

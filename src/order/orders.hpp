@@ -89,10 +89,12 @@ struct OrderView {
   model::Price price;
   model::Qty qty, filled_qty;
   bool leaving = false;  ///< cancelled, or to be cancelled
+  bool takes = false;    ///< an order of `take`: it never rests
 };
 
 struct OrdersCounts {
-  std::uint64_t places = 0, amends = 0, cancels = 0, risk_cancels = 0, queries = 0;  ///< requests made
+  std::uint64_t places = 0, amends = 0, cancels = 0, risk_cancels = 0, queries = 0,
+                takes = 0;              ///< requests made
   std::uint64_t done = 0, unknown = 0;  ///< orders that ended; times one became unknown
   std::uint64_t post_only_rejects = 0, refusals = 0;
   std::uint64_t duplicate_trades = 0;  ///< told again
@@ -120,6 +122,17 @@ class Orders {
   /// Moves the live orders of the symbol towards `quotes` (bids and asks, each from the market outwards).
   void want(model::SymbolId symbol, const model::Quotes& quotes, const WantContext& context,
             base::LocalTime now, Requests& out);
+  /// Sends an order that takes at once, at `limit` or better, what it can of `qty`, and only reduces: its
+  /// rest expires. On Lane::risk_cancel, after the cancels of our own orders that it would meet. False, and
+  /// nothing is sent, for no quantity, no price or while an earlier take of the symbol has not ended (its
+  /// outcome unknown, for example). Otherwise an order like every other: in the exposure until it ends with
+  /// an OrderDone; but `want` neither moves nor cancels it, and counts it in the room. That the venue has
+  /// nothing to reduce ends it without a Rejected. To be called after `want` or `pull` of the same step: a
+  /// `pull` after it cancels it.
+  bool take(model::SymbolId symbol, model::Side side, model::Qty qty, model::Price limit, base::LocalTime now,
+            Requests& out);
+  /// Whether a take of the symbol has not ended.
+  bool is_taking(model::SymbolId symbol) const;
   /// Cancels every order of the symbol, those in flight and unknown too, and repeats until each is confirmed
   /// gone.
   void pull(model::SymbolId symbol, base::LocalTime now, Requests& out);
@@ -156,6 +169,10 @@ class Orders {
   void view(model::SymbolId symbol, std::vector<OrderView>& out) const;
   /// The nearest to the market on this side that is proved live and not leaving.
   std::optional<model::Price> best_live(model::SymbolId symbol, model::Side side) const;
+  /// What the venue said was filled of an order that is not done; zero for any other.
+  model::Qty filled_of(model::SymbolId symbol, model::ClientOrderId id) const;
+  /// The open quantity of our orders that may rest at this price.
+  model::Qty resting_at(model::SymbolId symbol, model::Side side, model::Price price) const;
   const OrdersCounts& counts() const { return counts_; }
 
  private:
@@ -170,6 +187,7 @@ class Orders {
     bool proved = false;    ///< evidence showed that the venue took it
     bool leaving = false;   ///< must end; cancels repeat until it does
     bool risk = false;      ///< ... because it is a risk
+    bool takes = false;     ///< immediate or cancel: no part of the ladder
     bool amendable = true;  ///< false once an amend was refused: cancel and place instead
     bool slow = false;      ///< its placement's answer is overdue
     bool fills_asked = false;
@@ -246,6 +264,7 @@ class Orders {
     std::vector<Wanted> wanted;  ///< from the market outwards
     std::vector<Row> rows;       ///< likewise; orders that stay if they fit
     model::Qty exposure;         ///< all orders of the side
+    model::Qty taking;           ///< of it, orders that take
     model::Price best_own;       ///< the nearest to the market at which one of ours may rest; 0 = none
     int staying = 0;             ///< orders of the side that are not leaving
   };

@@ -95,6 +95,7 @@ class World {
           break;
         case 8:
           if (rng_.below(20) == 0) pull();
+          take();
           break;
         case 9:
           if (rng_.below(10) == 0) ask_list();
@@ -155,6 +156,20 @@ class World {
     transmit();
   }
 
+  /// Closes a part of the position at once, as far as the room of its side goes.
+  void take() {
+    const Qty pos = ledger_.account(eth).position, limit = Qty::from_units(limit_units);
+    const Side side = pos.is_positive() ? Side::ask : Side::bid;
+    const Qty room = std::max(limit + pos.abs() - orders_.exposure(eth).of(side), Qty{});
+    const Qty most = std::min(pos.abs(), room);
+    if (most < Qty::of("1")) return;
+    const Qty qty = Qty::from_units(rng_.between(1, most.raw() / Qty::of("1").raw()));
+    const Price worst = Price::of("0.1") * (mid_ - 2 * model::sign(model::opposite(side)));
+    const bool was = orders_.is_taking(eth);
+    ASSERT_EQ(orders_.take(eth, side, qty, worst, now_, out_), !was);
+    transmit();
+  }
+
   void pull() {
     orders_.pull(eth, now_, out_);
     transmit();
@@ -172,6 +187,7 @@ class World {
       if (const auto* p = std::get_if<model::PlaceOrder>(&r.request)) {
         ASSERT_EQ(++placed_[p->id], 1) << "a placement is sent once";
         in_flight_[p->id] = *p;
+        ASSERT_EQ(p->time_in_force == model::TimeInForce::ioc, p->intent == model::Intent::reduce_only);
       }
       if (rng_.chance_per_million(faults_.not_sent)) {
         if (const auto* p = std::get_if<model::PlaceOrder>(&r.request)) in_flight_.erase(p->id);
@@ -241,7 +257,12 @@ class World {
       if (overloaded) {
         refuse(answer, rng_.below(2) == 0 ? Refusal::overloaded : Refusal::post_only_would_take);
       } else {
-        answer.report = report(accept(*p));
+        TrueOrder* const order = p->time_in_force == model::TimeInForce::ioc ? accept_take(*p) : &accept(*p);
+        if (order == nullptr) {
+          refuse(answer, Refusal::reduce_only);
+        } else {
+          answer.report = report(*order);
+        }
       }
     } else if (const auto* a = std::get_if<model::AmendOrder>(&m.request.request)) {
       amend(*a, overloaded, answer);
@@ -293,6 +314,18 @@ class World {
     return order;
   }
 
+  /// Fills what the book happens to have, never more than the position; the rest expires.
+  TrueOrder* accept_take(const model::PlaceOrder& p) {
+    const bool reduces = position_ * model::sign(p.side) < Qty{};
+    if (!reduces) return nullptr;
+    TrueOrder& order = accept(p);
+    const std::int64_t most = std::min(p.qty, position_.abs()).raw() / Qty::of("1").raw();
+    const Qty qty = Qty::from_units(rng_.between(0, most));
+    if (qty.is_positive()) fill(order, qty);
+    if (order.open().is_positive()) end(order, OrderStatus::expired);
+    return &order;
+  }
+
   void amend(const model::AmendOrder& a, bool overloaded, model::OrderAnswer& answer) {
     TrueOrder* order = open_order(a.id);
     if (overloaded) return refuse(answer, rng_.below(2) == 0 ? Refusal::overloaded : Refusal::amend_failed);
@@ -321,7 +354,10 @@ class World {
     if (open.empty()) return;
     TrueOrder& order = *open[rng_.below(open.size())];
     if (rng_.below(40) == 0) return end(order, OrderStatus::expired_in_match);
-    const Qty qty = Qty::from_units(rng_.between(1, order.open().raw() / Qty::of("1").raw()));
+    fill(order, Qty::from_units(rng_.between(1, order.open().raw() / Qty::of("1").raw())));
+  }
+
+  void fill(TrueOrder& order, Qty qty) {
     order.filled += qty;
     order.status = order.open().is_zero() ? OrderStatus::filled : OrderStatus::partially_filled;
     position_ += qty * model::sign(order.placed.side);
@@ -406,9 +442,11 @@ class World {
     // One order for each wanted layer at most, besides those on their way out.
     std::vector<OrderView> views;
     orders_.view(eth, views);
-    const auto staying = std::count_if(views.begin(), views.end(),
-                                       [](const OrderView& v) { return !v.leaving && v.qty > v.filled_qty; });
+    const auto staying = std::count_if(views.begin(), views.end(), [](const OrderView& v) {
+      return !v.leaving && !v.takes && v.qty > v.filled_qty;
+    });
     ASSERT_LE(staying, 8);
+    ASSERT_LE(std::count_if(views.begin(), views.end(), [](const OrderView& v) { return v.takes; }), 1);
   }
 
   base::Rng rng_;
@@ -438,6 +476,7 @@ void play(std::uint64_t seed, const Faults& faults) {
   world.come_to_rest();
   if (testing::Test::HasFatalFailure()) return;
   ASSERT_GT(world.counts().places, 0U);
+  ASSERT_GT(world.counts().takes, 0U);
 }
 
 TEST(OrdersProperty, agree_with_a_venue_that_delays_and_reorders) {

@@ -3,6 +3,7 @@
 #include "base/rng.hpp"
 #include "base/test_allocations.hpp"
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 #include <variant>
@@ -228,6 +229,20 @@ TEST_F(Matching, places_the_whole_ladder_from_the_market_outwards) {
   EXPECT_EQ(places[0].time_in_force, model::TimeInForce::gtx);
   for (const auto& p : places) EXPECT_EQ(p.id.epoch, epoch);
   EXPECT_EQ(orders->exposure(eth), (model::SideQty{.bid = Qty::of("2"), .ask = Qty::of("2")}));
+}
+
+TEST_F(Matching, i16_a_whole_ladder_is_asked_for_at_once) {
+  model::Quotes ladder;
+  for (const Side side : {Side::bid, Side::ask}) {
+    for (std::uint16_t n = 0; n < 18; ++n) {
+      ladder.push_back({.side = side,
+                        .layer = n,
+                        .price = Price::from_units(100 - model::sign(side) * (1 + n)),
+                        .qty = Qty::of("1")});
+    }
+  }
+  want(ladder);
+  EXPECT_EQ(sent<model::PlaceOrder>().size(), 36U) << "no answer is waited for";
 }
 
 TEST_F(Matching, asks_nothing_when_all_is_as_wanted_in_flight_or_resting) {
@@ -1004,6 +1019,195 @@ TEST_F(Reconciliation, a_lagging_list_revives_nothing_but_a_late_one_does) {
   orders->on_open_orders(eth, {&listed, 1}, now, now, events, out);
   ASSERT_EQ(sent<model::CancelOrder>().size(), 1U);
   EXPECT_EQ(orders->active_count(eth), 1);
+}
+
+// Takes
+
+class Taking : public Desk {
+ protected:
+  /// Sells 0.5 at 99.90 or better, at once.
+  ClientOrderId take_half() {
+    out.clear();
+    EXPECT_TRUE(orders->take(eth, Side::ask, Qty::of("0.5"), Price::of("99.90"), now, out));
+    known.push_back(sent<model::PlaceOrder>().back());
+    place_request = out.back().id;
+    return known.back().id;
+  }
+  bool take_again() { return orders->take(eth, Side::ask, Qty::of("0.5"), Price::of("99.90"), now, out); }
+  Qty ask_exposure() const { return orders->exposure(eth).ask; }
+};
+
+TEST_F(Taking, sends_one_immediate_order_that_only_reduces) {
+  const auto id = take_half();
+  ASSERT_EQ(out.size(), 1U);
+  const auto p = sent<model::PlaceOrder>().at(0);
+  EXPECT_EQ(p.side, Side::ask);
+  EXPECT_EQ(p.price, Price::of("99.90"));
+  EXPECT_EQ(p.qty, Qty::of("0.5"));
+  EXPECT_EQ(p.time_in_force, model::TimeInForce::ioc);
+  EXPECT_EQ(p.intent, model::Intent::reduce_only);
+  EXPECT_EQ(out[0].lane, Lane::risk_cancel);
+  EXPECT_EQ(ask_exposure(), Qty::of("0.5"));
+  EXPECT_TRUE(orders->is_taking(eth));
+  EXPECT_FALSE(take_again()) << "one at a time";
+  EXPECT_EQ(out.size(), 1U);
+  EXPECT_EQ(orders->counts().takes, 1U);
+  accept(place_request, id, OrderStatus::filled, "0.5");
+  tell(trade(id, OrderStatus::filled, "0.5", 7, "0.5"));
+  EXPECT_FALSE(orders->is_taking(eth));
+  EXPECT_EQ(ask_exposure(), Qty{});
+  const auto done = told<OrderDone>();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_TRUE(done[0].took);
+  EXPECT_EQ(done[0].taken_max, Qty::of("0.5"));
+  EXPECT_EQ(done[0].filled_qty, Qty::of("0.5"));
+  EXPECT_TRUE(take_again());
+}
+
+TEST_F(Taking, nothing_is_taken_for_nothing) {
+  EXPECT_FALSE(orders->take(eth, Side::ask, Qty{}, Price::of("99"), now, out));
+  EXPECT_FALSE(orders->take(eth, Side::ask, Qty::of("-1"), Price::of("99"), now, out));
+  EXPECT_FALSE(orders->take(eth, Side::ask, Qty::of("1"), Price{}, now, out));
+  EXPECT_TRUE(out.empty());
+}
+
+TEST_F(Taking, never_meets_an_order_of_our_own) {
+  const auto ids = rest(quotes({{"99.95"}, {"99.90"}, {"99.89"}}, {{"100.05"}}));
+  take_half();
+  const auto cancels = sent<model::CancelOrder>();
+  ASSERT_EQ(cancels.size(), 2U);
+  EXPECT_EQ(cancels[0].id, ids[0]);
+  EXPECT_EQ(cancels[1].id, ids[2]) << "at 99.90, placed third: after the ask";
+  EXPECT_TRUE(std::holds_alternative<model::PlaceOrder>(out[2].request)) << "the cancels go first";
+  EXPECT_EQ(out[0].lane, Lane::risk_cancel);
+}
+
+TEST_F(Taking, is_no_part_of_the_ladder) {
+  const auto id = take_half();
+  for (const char* price : {"100.05", "101", "99.90"}) {
+    want(quotes({}, {{price}}));
+    EXPECT_TRUE(sent<model::CancelOrder>().empty());
+    EXPECT_TRUE(sent<model::AmendOrder>().empty());
+  }
+  EXPECT_EQ(orders->active_count(eth), 2) << "the layer was placed beside it";
+  accept(place_request, id);
+  EXPECT_EQ(orders->live_count(eth), 0);
+  EXPECT_FALSE(orders->best_live(eth, Side::ask));
+  std::vector<OrderView> views;
+  orders->view(eth, views);
+  EXPECT_EQ(std::count_if(views.begin(), views.end(), [](const OrderView& v) { return v.takes; }), 1);
+  want({});
+  EXPECT_TRUE(sent<model::CancelOrder>().empty() || sent<model::CancelOrder>().at(0).id != id);
+}
+
+TEST_F(Taking, counts_in_the_room_of_its_side) {
+  const auto ids = rest(quotes({}, {{"101"}, {"102"}}));
+  take_half();
+  context.room.ask = Qty::of("2");
+  want(quotes({}, {{"101"}, {"102"}}));
+  const auto cancels = sent<model::CancelOrder>();
+  ASSERT_EQ(cancels.size(), 1U) << "0.5 and 1 and 1 are more than 2";
+  EXPECT_EQ(cancels[0].id, ids[1]);
+  EXPECT_EQ(out[0].lane, Lane::risk_cancel);
+}
+
+TEST_F(Taking, pull_cancels_it_too) {
+  const auto id = take_half();
+  out.clear();
+  orders->pull(eth, now, out);
+  ASSERT_EQ(sent<model::CancelOrder>().size(), 1U);
+  EXPECT_EQ(sent<model::CancelOrder>()[0].id, id);
+  EXPECT_FALSE(orders->all_confirmed_gone(eth));
+  tell(update(id, OrderStatus::expired));
+  EXPECT_TRUE(orders->all_confirmed_gone(eth));
+}
+
+TEST_F(Taking, nothing_to_reduce_ends_it_quietly) {
+  take_half();
+  refuse(place_request, Refusal::reduce_only);
+  EXPECT_TRUE(told<Rejected>().empty());
+  ASSERT_EQ(told<OrderDone>().size(), 1U);
+  EXPECT_TRUE(told<OrderDone>()[0].took);
+  EXPECT_EQ(orders->counts().refusals, 0U);
+  want(quotes({{"98"}}));
+  EXPECT_EQ(sent<model::PlaceOrder>().size(), 1U) << "the ladder does not pause for it";
+}
+
+TEST_F(Taking, any_other_refusal_is_told) {
+  take_half();
+  refuse(place_request, Refusal::margin);
+  EXPECT_EQ(told<Rejected>().size(), 1U);
+  EXPECT_EQ(told<OrderDone>().size(), 1U);
+  EXPECT_FALSE(orders->is_taking(eth));
+}
+
+TEST_F(Taking, that_its_rest_expires_is_no_post_only_refusal) {
+  const auto id = take_half();
+  accept(place_request, id, OrderStatus::expired);
+  EXPECT_FALSE(orders->is_taking(eth));
+  EXPECT_EQ(orders->counts().post_only_rejects, 0U);
+  want(quotes({}, {{"100.02"}}));
+  EXPECT_EQ(sent<model::PlaceOrder>().at(0).price, Price::of("100.02"));
+}
+
+TEST_F(Taking, a_part_that_filled_counts_and_the_rest_is_gone) {
+  const auto id = take_half();
+  tell(trade(id, OrderStatus::partially_filled, "0.2", 9, "0.2"));
+  EXPECT_EQ(ask_exposure(), Qty::of("0.3"));
+  tell(update(id, OrderStatus::expired, "0.2"));
+  EXPECT_EQ(ask_exposure(), Qty{});
+  EXPECT_EQ(told<OrderDone>().at(0).filled_qty, Qty::of("0.2"));
+  EXPECT_EQ(told<Fill>().size(), 1U);
+}
+
+TEST_F(Taking, while_its_outcome_is_unknown_no_other_is_sent) {
+  const auto id = take_half();
+  lose(place_request);
+  EXPECT_EQ(state_of(id), OrderState::unknown);
+  EXPECT_EQ(ask_exposure(), Qty::of("0.5"));
+  EXPECT_FALSE(take_again());
+  later(base::milliseconds{200});
+  ASSERT_EQ(sent<model::QueryOrder>().size(), 1U);
+  accept(id_of(0), id, OrderStatus::expired);
+  EXPECT_FALSE(orders->is_taking(eth));
+  EXPECT_TRUE(take_again());
+}
+
+TEST_F(Taking, one_that_never_left_is_over) {
+  take_half();
+  lose(place_request, Lost::not_sent);
+  EXPECT_FALSE(orders->is_taking(eth));
+  EXPECT_EQ(told<OrderDone>().at(0).reason, DoneReason::not_sent);
+}
+
+TEST_F(Taking, an_end_that_is_not_told_is_asked_for) {
+  const auto id = take_half();
+  accept(place_request, id);
+  EXPECT_EQ(state_of(id), OrderState::live);
+  ASSERT_TRUE(orders->next_deadline());
+  EXPECT_EQ(*orders->next_deadline(), now + base::seconds{2});
+  later(base::seconds{2});
+  EXPECT_EQ(state_of(id), OrderState::unknown);
+  later(base::milliseconds{200});
+  ASSERT_EQ(sent<model::QueryOrder>().size(), 1U);
+  // A venue that says it rests is asked again, no faster than before.
+  accept(id_of(0), id);
+  // Another order of unknown outcome keeps the clock of this one ticking.
+  send_one();
+  lose(place_request);
+  int queries = 0;
+  for (int n = 0; n < 1000; ++n) {
+    later(base::milliseconds{10});
+    const Requests requests = out;
+    for (const auto& r : requests) {
+      const auto* q = std::get_if<model::QueryOrder>(&r.request);
+      if (q == nullptr || q->id != id) continue;
+      ++queries;
+      accept(r.id, id);
+    }
+  }
+  EXPECT_GE(queries, 4);
+  EXPECT_LE(queries, 5);
 }
 
 }  // namespace

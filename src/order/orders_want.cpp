@@ -59,11 +59,51 @@ void Orders::want(model::SymbolId id, const model::Quotes& quotes, const WantCon
   }
 }
 
+bool Orders::take(model::SymbolId id, Side side, Qty qty, Price limit, base::LocalTime now, Requests& out) {
+  Symbol& symbol = ensure(id);
+  PHX_ASSERT(symbol.known, "a symbol is added before anything is taken of it");
+  if (!qty.is_positive() || !limit.is_positive() || is_taking(id)) return false;
+  // A table full of adopted orders: those are on their way out.
+  if (slots_used_ == slots_count) return false;
+  for (const std::uint32_t slot : symbol.active) {
+    Order& o = slots_[slot];
+    if (o.side == side || o.state == OrderState::done) continue;
+    const bool moving = !o.amend_qty.is_zero();
+    const Price nearest = moving && nearer(o.side, o.amend_price, o.price) ? o.amend_price : o.price;
+    if (!nearer(o.side, limit, nearest)) leave(o, Lane::risk_cancel, now, out);
+  }
+  const std::uint32_t slot = take_slot();
+  Order& order = slots_[slot];
+  order.symbol = symbol.instrument.symbol;
+  order.side = side;
+  order.intent = model::Intent::reduce_only;
+  order.takes = true;
+  order.amendable = false;
+  order.state = OrderState::pending_new;
+  order.price = limit;
+  order.qty = std::min(qty, bounded_max);
+  order.sent_at = now;
+  order.place_due = now + options_.answer_timeout;
+  order.place_request = send(Asked::place, order,
+                             model::PlaceOrder{.id = order.id,
+                                               .symbol = order.symbol,
+                                               .side = side,
+                                               .price = limit,
+                                               .qty = order.qty,
+                                               .time_in_force = model::TimeInForce::ioc,
+                                               .intent = order.intent},
+                             Lane::risk_cancel, out);
+  wake_at(order.place_due);
+  symbol.active.push_back(slot);
+  ++counts_.takes;
+  return true;
+}
+
 void Orders::plan_side(const Symbol& symbol, Side side, const model::Quotes& quotes, base::LocalTime now) {
   SidePlan& plan = plans_[index_of(side)];
   plan.wanted.clear();
   plan.rows.clear();
-  plan.exposure = {};
+  plan.exposure = plan.taking = {};
   plan.best_own = {};
   plan.staying = 0;
 
@@ -82,11 +122,12 @@ void Orders::plan_side(const Symbol& symbol, Side side, const model::Quotes& quo
     const Order& o = slots_[slot];
     if (o.side != side) continue;
     plan.exposure = plus(plan.exposure, at_stake(o));
+    if (o.takes) plan.taking = plus(plan.taking, at_stake(o));
     if (o.state == OrderState::done) continue;
     const bool moving = !o.amend_qty.is_zero();
     const Price nearest = moving && nearer(side, o.amend_price, o.price) ? o.amend_price : o.price;
     if (plan.best_own.is_zero() || nearer(side, nearest, plan.best_own)) plan.best_own = nearest;
-    if (o.leaving) continue;
+    if (o.leaving || o.takes) continue;
     const Row row{.slot = slot,
                   .price = moving ? o.amend_price : o.price,
                   .open_qty = (moving ? o.amend_qty : o.qty) - o.filled_qty,
@@ -184,7 +225,7 @@ void Orders::match_by_cost(SidePlan& plan, Side side, const model::TopOfBook& to
 /// What stays must fit the room by itself; what does not goes as a risk, first what fits nothing, then from
 /// the outside in.
 void Orders::cut_to_room(SidePlan& plan, Qty room, base::LocalTime now, Requests& out) {
-  Qty staying;
+  Qty staying = plan.taking;
   for (const Row& row : plan.rows) {
     staying = plus(staying, at_stake(slots_[row.slot]));
   }

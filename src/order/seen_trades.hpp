@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace phoenix::order {
@@ -13,6 +14,12 @@ struct TradeParts {
   friend bool operator==(const TradeParts&, const TradeParts&) = default;
 };
 
+struct SeenTrade {
+  std::int64_t id = 0;
+  TradeParts parts;
+  friend bool operator==(const SeenTrade&, const SeenTrade&) = default;
+};
+
 /// Remembers the trade ids of one symbol, so that each part of each trade counts once. Bounded: keeps the
 /// newest `kept_max` ids at least; an id at or below the newest one forgotten counts as seen, and `too_old()`
 /// counts it (the position check against the venue catches what that could miss).
@@ -20,16 +27,16 @@ class SeenTrades {
  public:
   static constexpr std::size_t kept_max = 1024;
 
+  /// Takes up where an earlier run ended: ids up to `forgotten_id` count as seen, and `newer` are seen in
+  /// these parts; ascending. Before the first `note`.
+  void restore(std::int64_t forgotten_id, std::span<const SeenTrade> newer);
   /// Notes `parts` of trade `id` and returns those of them that are new.
   TradeParts note(std::int64_t id, TradeParts parts);
   std::uint64_t too_old() const { return too_old_; }
 
  private:
-  struct Seen {
-    std::int64_t id = 0;
-    TradeParts parts;
-  };
-  std::vector<Seen> ids_;  ///< ascending
+  std::vector<SeenTrade> ids_;            ///< ascending
+  std::size_t full_size_ = 2 * kept_max;  ///< more when more were restored
   std::int64_t forgotten_id_ = 0;
   std::uint64_t too_old_ = 0;
 };

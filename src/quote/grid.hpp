@@ -1,24 +1,47 @@
 #pragma once
 
+#include "base/time.hpp"
 #include "model/fixed.hpp"
 #include "model/instrument.hpp"
 #include "model/quote.hpp"
+#include "quote/ladder.hpp"
 #include "quote/strategy.hpp"
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
 namespace phoenix::quote {
 
-/// In what a distance is given: the keys end in `_abs` (quote currency) or `_bps` (1e-4 of the mid).
-enum class DistanceUnit : std::uint8_t { abs, bps };
-struct Distance {
-  DistanceUnit unit = DistanceUnit::bps;
-  double value = 0;
+/// How a large position is worked off at the touch: from `threshold` of usage on, an order that joins the
+/// market's best on the reducing side, before the ladder.
+struct PinningParams {
+  bool enabled = false;
+  double threshold = 0.5;   ///< of usage, exceeded; [0.5, 0.95]
+  double touch_size = 2.3;  ///< of the order at the touch, in layers; at most the position; (0, 10]
+};
 
-  double at(double mid) const { return unit == DistanceUnit::abs ? value : value * 1e-4 * mid; }
+/// How a larger position is worked off in a calm market: now and then by taking, and by a reduce-only order
+/// near the mid.
+struct GrindingParams {
+  bool enabled = false;
+  double threshold = 0.65;       ///< of usage, reached; [0.30, 0.95]
+  double volatility_max = 0.01;  ///< only below this volatility ratio, and only where it is known; (0, 0.1]
+  double take_share = 0.075;     ///< of the position, in whole lots, one at least; (0, 1]
+  double take_reach_bps = 5;     ///< worst price of a take from the mid, (0, 50]
+  base::Duration take_interval = base::seconds{300};  ///< between takes; 1 s to 1 day
+  double reentry_size = 2.1;      ///< of the reduce-only order, in layers; at most the position; (0, 10]
+  double reentry_bps = 4.2;       ///< its distance from the mid, (0, 100]
+  double adding_usage_max = 0.8;  ///< from this usage on nothing adds; (0, 1]
+};
+
+/// What one-sided volume does.
+struct VpinParams {
+  bool enabled = false;
+  double threshold = 0.7;        ///< from here on the first distance grows by 1 + multiplier * VPIN; (0, 1]
+  double multiplier = 0.2;       ///< [0, 10]
+  double pause_threshold = 0.9;  ///< from here on nothing adds, not even when flat; [threshold, 1]
+  base::Duration pause = base::seconds{5};  ///< since VPIN was last there; 1 s to 10 min
 };
 
 /// The unified geometric grid of one symbol.
@@ -34,7 +57,15 @@ struct GridParams {
   double skew_coeff = 0.002;   ///< k: skew = -position/net_max * k * mid
   double funding_coeff = 0.5;  ///< bias = -predicted funding * coeff * mid; 0 = none
 
-  static constexpr int layers_max = 50;
+  PinningParams pinning;
+  GrindingParams grinding;  ///< its threshold above pinning's where both are enabled
+  VpinParams vpin;
+  /// A mode is left only when usage is this much below its threshold; [0.01, 0.25].
+  double mode_hysteresis = 0.05;
+  /// And not before it has lasted this long; 5 s to 10 min. A graver mode is entered at once.
+  base::Duration mode_dwell = base::seconds{5};
+
+  static constexpr int layers_max = quote::layers_max;
 };
 
 enum class GridFault : std::uint8_t {
@@ -47,6 +78,23 @@ enum class GridFault : std::uint8_t {
   max_spacing_below_first,
   min_spread_out_of_range,
   coefficient_out_of_range,
+  pinning_threshold_out_of_range,
+  pinning_touch_size_out_of_range,
+  grinding_threshold_out_of_range,
+  grinding_not_above_pinning,
+  grinding_volatility_out_of_range,
+  grinding_take_share_out_of_range,
+  grinding_take_reach_out_of_range,
+  grinding_take_interval_out_of_range,
+  grinding_reentry_size_out_of_range,
+  grinding_reentry_distance_out_of_range,
+  grinding_adding_usage_out_of_range,
+  mode_hysteresis_out_of_range,
+  mode_dwell_out_of_range,
+  vpin_threshold_out_of_range,
+  vpin_multiplier_out_of_range,
+  vpin_pause_threshold_out_of_range,
+  vpin_pause_out_of_range,
   start_below_tick,          ///< needs the market: S is less than one tick
   first_spacing_below_tick,  ///< likewise
   layer_size_off_step,
@@ -61,7 +109,6 @@ std::optional<GridFault> check_at(const GridParams& params, const model::Instrum
 
 /// Distances from the reservation price, before rounding: S, then gaps of F, F*M, F*M^2 ... each at most C.
 /// The whole ladder moves outwards by `outward`.
-using Distances = std::array<double, GridParams::layers_max>;
 void grid_distances(const GridParams& params, double mid, double outward, Distances& out);
 
 /// Layers of a side: the reducing side all L, the adding side max(1, floor(L * (1 - 0.6 * usage))); flat: L
@@ -87,23 +134,56 @@ class InventorySkew {
   std::optional<double> used_;
 };
 
-/// Normal mode. The model computes in doubles (+, -, *, / only); everything after it is whole ticks and lots:
-/// bids down, asks up, quantities down, layers that fall on one price a tick further out each.
+/// How far the whole ladder moves outwards: the first distance is S or half of min_spread, whichever is more,
+/// times the volatility scaling (never below 1) and, from its threshold on, times 1 + multiplier * VPIN.
+double outward_shift(const GridParams& params, double mid, std::optional<double> volatility_ratio,
+                     std::optional<double> vpin);
+
+/// Which mode holds: grinding before pinning before normal. A graver one is entered as soon as its threshold
+/// is met; one is left when usage has fallen by the hysteresis below its threshold (grinding also when the
+/// volatility is no longer known, or above its limit by that share of it), and not before the dwell is over.
+class ModeSwitch {
+ public:
+  /// The mode from now on.
+  Mode step(const GridParams& params, model::Qty position, std::optional<double> volatility_ratio,
+            base::LocalTime now);
+
+ private:
+  Mode mode_ = Mode::normal;
+  base::LocalTime since_{};
+};
+
+/// The unified grid in three modes. The model computes in doubles (+, -, *, / only); everything after it is
+/// whole ticks and lots.
+///
+/// - normal: the ladder around the reservation price, shorter on the adding side.
+/// - pinning: before the reducing side's ladder an order of min(2.3 layers, |position|) that joins the best
+///   price of the others and never steps in front of it; the ladder stays behind. The adding side remains.
+/// - grinding: instead of that order a reduce-only one near the mid, and every five minutes a take of 7.5 %
+///   of the position, at most 5 bps from the mid. No adding order at or above 80 % usage.
+///
+/// While VPIN is at its pause threshold, and 5 s longer, nothing adds, except in grinding.
 class Grid final : public Strategy {
  public:
   /// Asserts `!check(params)`.
   explicit Grid(const GridParams& params);
-  void quote(const QuoteInput& in, model::Quotes& out) override;
+  void quote(const QuoteInput& in, Decision& out) override;
   /// New parameters from the next quote on; the state stays.
   void configure(const GridParams& params);
   const GridParams& params() const { return params_; }
 
  private:
-  void add_side(const QuoteInput& in, model::Side side, int layers, double reservation,
-                model::Quotes& out) const;
+  /// The reducing side's order before its ladder.
+  void add_exit(const QuoteInput& in, const Decision& decided, double mid, SideBuilder& builder) const;
+  /// Why nothing adds; empty while it may.
+  std::string_view adding_stopped(const QuoteInput& in, Mode mode);
+  std::optional<Take> take(const QuoteInput& in, model::Side side, double mid);
 
   GridParams params_;
   InventorySkew skew_;
+  ModeSwitch mode_;
+  std::optional<base::LocalTime> paused_until_, last_take_;
+  bool full_ = false;  ///< grinding at the usage from which nothing adds
   Distances distances_{};
 };
 

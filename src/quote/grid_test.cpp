@@ -1,6 +1,7 @@
 #include "quote/grid.hpp"
 
 #include "base/rng.hpp"
+#include "quote/test_quote.hpp"
 
 #include <cmath>
 #include <vector>
@@ -15,70 +16,10 @@ using model::Price;
 using model::Qty;
 using model::Side;
 
-model::Instrument eth() {
-  model::Instrument i;
-  i.name = "ETHUSDC";
-  i.status = model::SymbolStatus::trading;
-  i.tick_size = Price::of("0.01");
-  i.price_min = Price::of("0.01");
-  i.step_size = Qty::of("0.001");
-  i.qty_min = Qty::of("0.001");
-  i.notional_min = Money::of("20");
-  return i;
-}
-
-/// The specification's preset: 18 layers.
-GridParams spec_preset() {
-  GridParams p;
-  p.net_max = Qty::of("0.30");
-  p.layer_size = Qty::of("0.007");
-  p.layers = 18;
-  p.start = {DistanceUnit::abs, 1.2};
-  p.first_spacing = {DistanceUnit::abs, 1.2};
-  p.multiplier = 1.15;
-  p.max_spacing = {DistanceUnit::abs, 25};
-  p.min_spread = 0.0007;
-  p.skew_coeff = 0.002;
-  return p;
-}
-
-/// The live preset: 7 layers.
-GridParams live_preset() {
-  GridParams p;
-  p.net_max = Qty::of("0.26");
-  p.layer_size = Qty::of("0.008");
-  p.layers = 7;
-  p.start = {DistanceUnit::abs, 1.5};
-  p.first_spacing = {DistanceUnit::abs, 1.5};
-  p.multiplier = 1.75;
-  p.max_spacing = {DistanceUnit::abs, 50};
-  p.min_spread = 0.0005;
-  p.skew_coeff = 0.006;
-  return p;
-}
-
-model::TopOfBook top(const char* bid, const char* ask) {
-  return {.bid = {Price::of(bid), Qty::of("1")}, .ask = {Price::of(ask), Qty::of("1")}, .update_id = 1};
-}
-
-std::vector<model::Quote> of_side(const model::Quotes& quotes, Side side) {
-  std::vector<model::Quote> found;
-  for (const auto& quote : quotes) {
-    if (quote.side == side) found.push_back(quote);
-  }
-  return found;
-}
-
-std::vector<std::string> prices(const model::Quotes& quotes, Side side) {
-  std::vector<std::string> found;
-  for (const auto& quote : of_side(quotes, side)) found.push_back(quote.price.text());
-  return found;
-}
-
-model::Quotes quote(const GridParams& params, const model::Instrument& instrument,
-                    const model::TopOfBook& book, const char* position) {
+Decision quote(const GridParams& params, const model::Instrument& instrument, const model::TopOfBook& book,
+               const char* position) {
   Grid grid{params};
-  model::Quotes out;
+  Decision out;
   grid.quote({.instrument = instrument, .top = book, .position = Qty::of(position)}, out);
   return out;
 }
@@ -174,55 +115,55 @@ TEST(VolatilityScaling, keeps_the_vectors_of_the_specification) {
 
 TEST(Grid, quotes_the_ladder_around_the_mid_when_flat) {
   const auto out = quote(live_preset(), eth(), top("2999.99", "3000.01"), "0");
-  EXPECT_EQ(prices(out, Side::bid), (std::vector<std::string>{"2998.5", "2997", "2994.37", "2989.78",
-                                                              "2981.74", "2967.67", "2943.05"}));
-  EXPECT_EQ(prices(out, Side::ask), (std::vector<std::string>{"3001.5", "3003", "3005.63", "3010.22",
-                                                              "3018.26", "3032.33", "3056.95"}));
+  EXPECT_EQ(prices(out.quotes, Side::bid), (std::vector<std::string>{"2998.5", "2997", "2994.37", "2989.78",
+                                                                     "2981.74", "2967.67", "2943.05"}));
+  EXPECT_EQ(prices(out.quotes, Side::ask), (std::vector<std::string>{"3001.5", "3003", "3005.63", "3010.22",
+                                                                     "3018.26", "3032.33", "3056.95"}));
 }
 
 TEST(Grid, leans_against_the_position) {
   // r = 0.021 / 0.30 = 0.07: the centre moves by -0.42, one bid fewer.
   const auto out = quote(spec_preset(), eth(), top("2999.99", "3000.01"), "0.021");
-  EXPECT_EQ(prices(out, Side::bid).size(), 17U);
-  EXPECT_EQ(prices(out, Side::ask).size(), 18U);
-  EXPECT_EQ(prices(out, Side::bid).front(), "2998.38");
-  EXPECT_EQ(prices(out, Side::ask).front(), "3000.78");
+  EXPECT_EQ(prices(out.quotes, Side::bid).size(), 17U);
+  EXPECT_EQ(prices(out.quotes, Side::ask).size(), 18U);
+  EXPECT_EQ(prices(out.quotes, Side::bid).front(), "2998.38");
+  EXPECT_EQ(prices(out.quotes, Side::ask).front(), "3000.78");
 }
 
 TEST(Grid, the_minimum_spread_moves_the_whole_ladder_outwards) {
   GridParams p = live_preset();
   p.min_spread = 0.002;  // 6.00 at 3000: the first distance is 3.00 in place of 1.50
   const auto out = quote(p, eth(), top("2999.99", "3000.01"), "0");
-  EXPECT_EQ(prices(out, Side::bid)[0], "2997");
-  EXPECT_EQ(prices(out, Side::bid)[1], "2995.5");
-  EXPECT_EQ(prices(out, Side::ask)[0], "3003");
+  EXPECT_EQ(prices(out.quotes, Side::bid)[0], "2997");
+  EXPECT_EQ(prices(out.quotes, Side::bid)[1], "2995.5");
+  EXPECT_EQ(prices(out.quotes, Side::ask)[0], "3003");
 }
 
 TEST(Grid, volatility_widens_the_spread_and_never_narrows_it) {
   GridParams p = live_preset();
   p.min_spread = 0.001;
   Grid grid{p};
-  model::Quotes out;
+  Decision out;
   const auto instrument = eth();
   QuoteInput in{.instrument = instrument, .top = top("2999.99", "3000.01"), .position = Qty{}};
   in.volatility_ratio = 0.02;
   grid.quote(in, out);
-  EXPECT_EQ(prices(out, Side::bid)[0], "2997");
+  EXPECT_EQ(prices(out.quotes, Side::bid)[0], "2997");
   in.volatility_ratio = 0.0;
   grid.quote(in, out);
-  EXPECT_EQ(prices(out, Side::bid)[0], "2998.5");
+  EXPECT_EQ(prices(out.quotes, Side::bid)[0], "2998.5");
 }
 
 TEST(Grid, predicted_funding_moves_the_centre_against_it) {
   const GridParams p = live_preset();
   Grid grid{p};
-  model::Quotes out;
+  Decision out;
   const auto instrument = eth();
   QuoteInput in{.instrument = instrument, .top = top("2999.99", "3000.01"), .position = Qty{}};
   in.predicted_funding = model::Rate::of("0.0001");  // bias -0.15
   grid.quote(in, out);
-  EXPECT_EQ(prices(out, Side::bid)[0], "2998.35");
-  EXPECT_EQ(prices(out, Side::ask)[0], "3001.35");
+  EXPECT_EQ(prices(out.quotes, Side::bid)[0], "2998.35");
+  EXPECT_EQ(prices(out.quotes, Side::ask)[0], "3001.35");
 }
 
 TEST(Grid, never_takes_and_moves_colliding_layers_a_tick_apart) {
@@ -230,20 +171,20 @@ TEST(Grid, never_takes_and_moves_colliding_layers_a_tick_apart) {
   p.net_max = Qty::of("0.30");
   p.skew_coeff = 0.02;  // a long position pulls the asks through the bid
   const auto out = quote(p, eth(), top("2999.99", "3000.01"), "0.30");
-  EXPECT_EQ(prices(out, Side::ask)[0], "3000");
-  EXPECT_EQ(prices(out, Side::ask)[1], "3000.01");
-  EXPECT_EQ(prices(out, Side::ask)[2], "3000.02");
+  EXPECT_EQ(prices(out.quotes, Side::ask)[0], "3000");
+  EXPECT_EQ(prices(out.quotes, Side::ask)[1], "3000.01");
+  EXPECT_EQ(prices(out.quotes, Side::ask)[2], "3000.02");
 }
 
 TEST(Grid, drops_what_the_venue_would_not_take) {
   GridParams p = live_preset();
   p.layer_size = Qty::of("0.0089");  // down to 0.008
   auto out = quote(p, eth(), top("2999.99", "3000.01"), "0");
-  EXPECT_EQ(out.size(), 14U);
-  for (const auto& q : out) EXPECT_EQ(q.qty, Qty::of("0.008"));
+  EXPECT_EQ(out.quotes.size(), 14U);
+  for (const auto& q : out.quotes) EXPECT_EQ(q.qty, Qty::of("0.008"));
   p.layer_size = Qty::of("0.006");  // 18 at 3000: below the minimum notional of 20
   out = quote(p, eth(), top("2999.99", "3000.01"), "0");
-  EXPECT_TRUE(out.empty());
+  EXPECT_TRUE(out.quotes.empty());
 }
 
 TEST(Grid, layers_beyond_price_zero_are_left_out) {
@@ -251,7 +192,7 @@ TEST(Grid, layers_beyond_price_zero_are_left_out) {
   p.max_spacing.value = 0;
   p.layers = 50;
   const auto out = quote(p, eth(), top("2999.99", "3000.01"), "0");
-  const auto bids = of_side(out, Side::bid);
+  const auto bids = of_side(out.quotes, Side::bid);
   ASSERT_FALSE(bids.empty());
   EXPECT_LT(bids.size(), 20U);
   EXPECT_TRUE(bids.back().price.is_positive());
@@ -280,12 +221,12 @@ TEST(Grid, i20_always_keeps_the_rules_of_the_market) {
                                 .ask = {bid + i.tick_size * rng.between(1, 30), Qty::of("1")},
                                 .update_id = 1};
     Grid grid{p};
-    model::Quotes out;
+    Decision out;
     Price last_bid = book.ask.price, first_bid, last_ask = book.bid.price;
     grid.quote(
         {.instrument = i, .top = book, .position = Qty::from_raw(rng.between(-2'000'000'000, 2'000'000'000))},
         out);
-    for (const auto& q : out) {
+    for (const auto& q : out.quotes) {
       ASSERT_FALSE(model::check_order(i, q.price, q.qty, q.intent)) << "round " << round;
       if (q.side == Side::bid) {
         ASSERT_LT(q.price, last_bid) << "round " << round;
@@ -304,7 +245,7 @@ TEST(Grid, equal_inputs_give_equal_quotes) {
   Grid a{live_preset()}, b{live_preset()};
   const auto instrument = eth();
   base::Rng rng{3};
-  model::Quotes qa, qb;
+  Decision qa, qb;
   for (int i = 0; i < 200; ++i) {
     const Price bid = Price::of("3000") + Price::of("0.01") * rng.between(-500, 500);
     const QuoteInput in{
@@ -313,8 +254,8 @@ TEST(Grid, equal_inputs_give_equal_quotes) {
         .position = Qty::of("0.001") * rng.between(-260, 260)};
     a.quote(in, qa);
     b.quote(in, qb);
-    ASSERT_EQ(qa.size(), qb.size());
-    for (std::size_t n = 0; n < qa.size(); ++n) ASSERT_EQ(qa[n].price, qb[n].price);
+    ASSERT_EQ(qa.quotes.size(), qb.quotes.size());
+    for (std::size_t n = 0; n < qa.quotes.size(); ++n) ASSERT_EQ(qa.quotes[n].price, qb.quotes[n].price);
   }
 }
 

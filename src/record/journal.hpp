@@ -19,7 +19,7 @@ struct JournalSettings {
       base::milliseconds{200};                         ///< an appended record is synced no later than this
   std::size_t sync_bytes = 1U << 20;                   ///< or as soon as so much waits
   base::Duration rotate_interval = base::seconds{60};  ///< aligned to the clock; every hour's border besides
-  std::uint64_t segment_bytes_max = 256U << 20;
+  std::uint64_t segment_bytes_max = 64U << 20;
   std::uint64_t reserve_bytes =
       16U << 20;  ///< kept free for a clean close; at least twice what one sync covers
   std::size_t batch_bytes_max = 4U << 20;             ///< un-synced bytes beyond which nothing more is taken

@@ -254,7 +254,9 @@ constexpr Column coverage_columns[] = {
     {"from_time", Type::time, never, "ns", "begin of the interval, by our clock"},
     {"to_time", Type::time, never, "ns", "end of the interval, by our clock"},
     {"stream", Type::text, never, "", "trades, depth, ticker, mark_price, liquidations, journal"},
-    {"status", Type::text, never, "", "received, covered (came again on another line), lost, repaired"},
+    {"status", Type::text, never, "",
+     "received, covered (came again on another line), lost, repaired, missing (at a stop: the next run "
+     "fetches it)"},
     {"cause", Type::text, never, "", "of a loss; empty otherwise"},
     {"source", Type::text, never, "", "where a repair came from: rest, journal, snapshot; empty otherwise"},
     {"first_id", Type::integer, maybe, "", "first id of the range"},

@@ -152,6 +152,16 @@ model::SideQty Limits::room(model::SymbolId id) const {
   return {.bid = room_of(symbol, limit, Side::bid), .ask = room_of(symbol, limit, Side::ask)};
 }
 
+bool Limits::is_reducing(model::SymbolId id, const model::Quote& quote) const {
+  return quote.intent == model::Intent::reduce_only ||
+         quote.qty <= closing(at(id).holding.position, quote.side);
+}
+
+bool Limits::is_beyond(model::SymbolId id, Side side) const {
+  const Symbol& symbol = at(id);
+  return symbol.holding.working.of(side) > room_of(symbol, bound(id).limit, side);
+}
+
 std::optional<Cut> Limits::check_order(model::SymbolId id, const model::Quote& quote,
                                        const model::TopOfBook& top, std::optional<model::Price> mark) const {
   const Symbol& symbol = at(id);
@@ -166,9 +176,7 @@ std::optional<Cut> Limits::check_order(model::SymbolId id, const model::Quote& q
     if (too_high || too_low) return Cut::mark_band;
   }
   if (model::check_order(instrument, quote.price, quote.qty, quote.intent)) return Cut::filter;
-  const bool reducing =
-      quote.intent == model::Intent::reduce_only || quote.qty <= closing(symbol.holding.position, quote.side);
-  if (reducing) return std::nullopt;
+  if (is_reducing(id, quote)) return std::nullopt;
   if (!limits.order_qty_max.is_zero() && quote.qty > limits.order_qty_max) return Cut::order_qty;
   if (!limits.order_notional_max.is_zero() &&
       model::notional(quote.price, quote.qty, model::Rounding::up) > limits.order_notional_max) {

@@ -61,6 +61,8 @@ class Limits {
   /// `total_notional_max`: cap over all symbols of the worst-case position's value; 0 = none.
   explicit Limits(model::Money total_notional_max) : total_notional_max_{total_notional_max} {}
 
+  /// Another cap from now on.
+  void set_total_notional_max(model::Money max) { total_notional_max_ = max; }
   /// Asserts `!check(limits)`. Again for a symbol: replaces its limits.
   void set_symbol(const model::Instrument& instrument, const SymbolLimits& limits);
   /// To be told whenever position, orders or price of a symbol changed, before another symbol is cut.
@@ -72,6 +74,10 @@ class Limits {
   /// Quotes come from the market outwards on each side. `mark` is the venue's mark price where known.
   void cut(model::SymbolId symbol, const model::TopOfBook& top, std::optional<model::Price> mark,
            model::Quotes& quotes);
+  /// Whether the order by itself can only bring the position nearer to zero.
+  bool is_reducing(model::SymbolId symbol, const model::Quote& quote) const;
+  /// Whether the orders of the side, as last observed, could carry the position beyond its limit.
+  bool is_beyond(model::SymbolId symbol, model::Side side) const;
   /// One order by itself: the first limit it breaks.
   std::optional<Cut> check_order(model::SymbolId symbol, const model::Quote& quote,
                                  const model::TopOfBook& top, std::optional<model::Price> mark) const;

@@ -112,7 +112,11 @@ Checkers::Checkers(World& world, const CheckerOptions& options)
     // A position takes layers off the adding side, a tight limit off both: what is left of them in any case.
     const bool tight = s.limit < wanted[i].grid.layer_size * (2 * wanted[i].grid.layers);
     s.complete = tight ? wanted[i].grid.layers / 2 : wanted[i].grid.layers;
-    s.orders_max = 2 * wanted[i].grid.layers * 3;
+    const auto& grid = wanted[i].grid;
+    const bool may_want_less = wanted[i].strategy != engine::StrategyKind::grid || grid.vpin.enabled ||
+                               grid.pinning.enabled || grid.grinding.enabled;
+    if (may_want_less) s.complete = 0;
+    s.orders_max = 2 * (grid.layers + 1) * 3;
     if (wanted[i].quoted == engine::Switch::off) {
       s.limit = {};
       s.complete = s.orders_max = 0;
@@ -633,8 +637,15 @@ bool Checkers::is_calm(base::Duration for_at_least) {
 
 namespace {
 
-/// A strategy that threw twice in ten minutes stays out until a person has looked: that is its recovery.
-bool waits_for_a_person(const ops::SymbolStatus& row) { return row.reason.view() == "strategy failed twice"; }
+/// A strategy that threw twice in ten minutes, or a guard that latched, stays out until a person has looked:
+/// that is its recovery.
+bool waits_for_a_person(const ops::SymbolStatus& row) {
+  constexpr risk::Reason reasons[] = {risk::Reason::stop_loss, risk::Reason::drawdown,
+                                      risk::Reason::burst_latched, risk::Reason::account_drawdown};
+  return row.reason.view() == "strategy failed twice" ||
+         std::any_of(std::begin(reasons), std::end(reasons),
+                     [&](const auto reason) { return row.reason.view() == risk::name(reason); });
+}
 
 }  // namespace
 

@@ -13,7 +13,7 @@ class MoodyStrategy final : public quote::Strategy {
   /// `throws` outlives it: how many of the next calls fail, of whichever strategy shares it.
   MoodyStrategy(const quote::GridParams& params, int& throws) : grid_(params), throws_(throws) {}
 
-  void quote(const quote::QuoteInput& in, model::Quotes& out) override {
+  void quote(const quote::QuoteInput& in, quote::Decision& out) override {
     if (throws_ > 0) {
       --throws_;
       throw std::runtime_error("thrown on purpose");

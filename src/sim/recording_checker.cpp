@@ -477,6 +477,14 @@ void RecordingChecker::on_coverage(Symbol& s, const RowView& row) {
     }
     if (row.text(cause.index) == "not running" && s.last_row != LocalTime{} && begin > s.last_row)
       wrong("rows ended before it begins");
+  } else if (what == "missing") {
+    if (!is_trades || !has_ids) return wrong("only trades are missing, by their ids");
+    for (auto id = row.integer(first.index); id <= row.integer(last.index); ++id) {
+      const auto place = id - s.trades_first;
+      if (place < 0 || place >= static_cast<std::int64_t>(s.trades.size()))
+        return wrong(fmt::format("trade {} is not missing", id));
+      s.trades[static_cast<std::size_t>(place)].missing = true;
+    }
   } else if (what != "covered") {
     wrong("there is no such status");
   }
@@ -527,9 +535,9 @@ void RecordingChecker::expect_complete() {
     std::size_t end = s.trades.size();
     while (end > 0 && !s.trades[end - 1].done) --end;  // made last, and not on their way any more
     for (std::size_t i = 0; i < end && s.trades_begun; ++i) {
-      if (s.trades[i].done) continue;
+      if (s.trades[i].done || s.trades[i].missing) continue;
       tell_("recorded_trades", s.name,
-            fmt::format("trade {} is neither recorded nor named lost at the end",
+            fmt::format("trade {} is neither recorded nor named lost or missing at the end",
                         s.trades_first + static_cast<std::int64_t>(i)));
       break;
     }

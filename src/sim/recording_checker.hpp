@@ -63,7 +63,8 @@ class RecordingChecker {
     exchange::AggTradePrint print;
     base::VenueTime sent_time{};
     base::LocalTime at{};
-    bool done = false;  ///< a row, or named lost
+    bool done = false;     ///< a row, or named lost
+    bool missing = false;  ///< named so at a stop
   };
   struct Top {
     std::int64_t update_id = 0;

@@ -54,6 +54,29 @@ LocalTime recovery_due_from(const World& world, const exchange::FaultPlan& plan,
   return due;
 }
 
+/// How the symbols are quoted: by a stream of its own, so that the rest of a seed's world stays as it is.
+void draw_strategies(WorldOptions& w, bool quiet, base::Rng rng) {
+  // Ladders this small are swept in a moment, and a latched symbol is out for the rest of the run.
+  if (quiet || rng.below(5) != 0) {
+    for (auto& s : w.engine.symbols) {
+      s.guard.burst_fills_short = s.guard.burst_fills_long = 1000;
+      s.guard.burst_net_short = s.guard.burst_net_long = model::Rate::from_units(3);
+    }
+  }
+  if (rng.below(2) == 0) return;
+  // All modes, on a limit that lets the position grow beyond their thresholds, and now and then the other
+  // strategy.
+  for (auto& s : w.engine.symbols) {
+    s.grid.pinning.enabled = s.grid.grinding.enabled = s.grid.vpin.enabled = true;
+    s.limits.worst_case_ratio = model::Rate::from_units(1);
+    if (rng.below(4) == 0) s.strategy = engine::StrategyKind::glft;
+    s.glft.net_max = s.grid.net_max;
+    s.glft.layer_size = s.grid.layer_size;
+    s.glft.spacing = {quote::DistanceUnit::bps, 2};
+    s.glft.fallback = quote::GlftFallback{.volatility_bps = 0.5, .at_touch = 0.5, .decay_per_bps = 0.3};
+  }
+}
+
 }  // namespace
 
 WorldOptions draw_world(const RunOptions& options) {
@@ -87,6 +110,7 @@ WorldOptions draw_world(const RunOptions& options) {
 
   const bool quiet =
       options.market == Market::quiet || (options.market == Market::drawn && rng.below(4) == 0);
+  draw_strategies(w, quiet, base::Rng{options.seed}.fork(3));
   std::erase_if(w.exchange.core.symbols, [](const auto& s) {
     return std::none_of(std::begin(rows), std::end(rows), [&](const Row& row) { return s.name == row.name; });
   });

@@ -352,6 +352,7 @@ void World::start_process() {
   if (options_.input_log == InputLog::keep) log_ = record::log_magic;
   auto engine_options = options_.engine;
   engine_options.recording.resume = resume_ = resume_points();
+  for (const auto& [symbol, text] : guard_latches_) engine_options.guard_latches.push_back({symbol, text});
   rows_hash_ = {};
   engine_ = std::make_unique<engine::Engine>(std::move(engine_options), credentials(options_), run_epoch_);
   process_steps_ = 0;
@@ -522,6 +523,8 @@ void World::step(const engine::Input& input, Intact intact) {
           } else if constexpr (std::is_same_v<T, engine::SetLatch>) {
             latch_ = std::string{done.text(a.reason)};
             at(now_, {.what = What::latch});
+          } else if constexpr (std::is_same_v<T, engine::KeepGuardLatch>) {
+            guard_latches_[std::string{done.text(a.symbol)}] = std::string{done.text(a.text)};
           } else if constexpr (std::is_same_v<T, engine::Finished>) {
             end_ = End{a.exit_code, std::string{done.text(a.reason)}};
             process_finished_ = true;

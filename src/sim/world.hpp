@@ -288,6 +288,7 @@ class World final : private exchange::Exchange::Witness {
   bool process_finished_ = false;
   std::uint32_t run_epoch_;
   std::optional<std::string> latch_;
+  std::map<std::string, std::string> guard_latches_;  ///< by symbol, over restarts
   std::optional<End> end_;
   TraceHash trace_;
   std::string log_;

@@ -359,6 +359,19 @@ RestRequest Encoder::batch_cancel(std::span<const model::CancelOrder> orders, ba
       .signed_at(now, cost(options_.product, RequestKind::batch_cancel));
 }
 
+RestRequest Encoder::market_close(const MarketClose& order, base::VenueTime now, RequestBuffer& out) {
+  PHX_ASSERT(options_.product == model::Product::usdm, "only USD-M has positions");
+  return Rest{*this, out, RequestKind::place, Method::post, "/fapi/v1/order"}
+      .put_symbol(order.symbol)
+      .put("side", side_text(order.side))
+      .put("type", "MARKET")
+      .put("quantity", order.qty)
+      .put("reduceOnly", "true")
+      .put("newClientOrderId", order.id.text().view())
+      .put("newOrderRespType", "ACK")
+      .signed_at(now, cost(options_.product, RequestKind::place));
+}
+
 RestRequest Encoder::countdown_cancel_all(model::SymbolId symbol, base::Duration delay, base::VenueTime now,
                                           RequestBuffer& out) {
   PHX_ASSERT(options_.product == model::Product::usdm, "only USD-M has a countdown");
@@ -432,6 +445,11 @@ RestRequest Encoder::set_margin_type(model::SymbolId symbol, MarginType type, ba
       .put_symbol(symbol)
       .put("marginType", type == MarginType::crossed ? "CROSSED" : "ISOLATED")
       .signed_at(now, cost(options_.product, RequestKind::set_margin_type));
+}
+
+RestRequest Encoder::key_permissions(base::VenueTime now, RequestBuffer& out) {
+  return Rest{*this, out, RequestKind::key_permissions, Method::get, "/sapi/v1/account/apiRestrictions"}
+      .signed_at(now, cost(options_.product, RequestKind::key_permissions));
 }
 
 RestRequest Encoder::user_trades_from_id(model::SymbolId symbol, std::int64_t from_id, base::VenueTime now,

@@ -89,6 +89,14 @@ class Encoder {
   /// USD-M only. All of one symbol; 1..batch_cancel_max.
   RestRequest batch_cancel(std::span<const model::CancelOrder> orders, base::VenueTime now,
                            RequestBuffer& out);
+  /// USD-M only. Takes whatever rests on the other side, at any price, and only reduces.
+  struct MarketClose {
+    model::ClientOrderId id;
+    model::SymbolId symbol;
+    model::Side side = model::Side::bid;
+    model::Qty qty;
+  };
+  RestRequest market_close(const MarketClose& order, base::VenueTime now, RequestBuffer& out);
   /// USD-M only. Cancels all orders of `symbol` after `delay` unless called again; 0 stops the countdown.
   RestRequest countdown_cancel_all(model::SymbolId symbol, base::Duration delay, base::VenueTime now,
                                    RequestBuffer& out);
@@ -105,6 +113,8 @@ class Encoder {
   enum class MarginType : std::uint8_t { crossed, isolated };
   RestRequest set_margin_type(model::SymbolId symbol, MarginType type, base::VenueTime now,
                               RequestBuffer& out);
+  /// What this key may do, of the host that serves /sapi: spot's also for futures keys.
+  RestRequest key_permissions(base::VenueTime now, RequestBuffer& out);
   static constexpr int rows_max = 1000;  ///< of userTrades and aggTrades in one answer
   RestRequest user_trades_from_id(model::SymbolId symbol, std::int64_t from_id, base::VenueTime now,
                                   RequestBuffer& out);

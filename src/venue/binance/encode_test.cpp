@@ -65,6 +65,25 @@ class EncoderTest : public testing::Test {
   RequestBuffer buffer;
 };
 
+TEST_F(EncoderTest, closes_at_market_with_what_only_reduces) {
+  auto encoder = make(Product::usdm);
+  const auto request = encoder.market_close(
+      {.id = {0xffff'ffff, 1}, .symbol = btc, .side = Side::ask, .qty = Qty::of("0.021")}, now, buffer);
+  EXPECT_EQ(request.method, Method::post);
+  EXPECT_THAT(std::string{request.target},
+              StartsWith("/fapi/v1/order?symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.021&reduceOnly=true&"
+                         "newClientOrderId=phx-ffffffff-000000000001&"));
+  expect_signed(query_of(request.target));
+}
+
+TEST_F(EncoderTest, asks_what_the_key_may_do) {
+  auto encoder = make(Product::usdm);
+  const auto request = encoder.key_permissions(now, buffer);
+  EXPECT_EQ(request.method, Method::get);
+  EXPECT_THAT(std::string{request.target}, StartsWith("/sapi/v1/account/apiRestrictions?recvWindow="));
+  expect_signed(query_of(request.target));
+}
+
 TEST_F(EncoderTest, writes_a_post_only_order_as_the_venue_documents_it) {
   auto encoder = make(Product::usdm);
   const auto request = encoder.order(place_order(), now, buffer);
@@ -118,6 +137,20 @@ TEST_F(EncoderTest, marks_reducing_orders_and_only_those) {
   order.intent = model::Intent::reduce_only;
   EXPECT_THAT(std::string{encoder.order(order, now, buffer).target}, HasSubstr("&reduceOnly=true&"));
   EXPECT_THAT(std::string{encoder.ws_order({1}, order, now, buffer)}, HasSubstr(R"("reduceOnly":"true")"));
+}
+
+TEST_F(EncoderTest, writes_an_order_that_takes_at_once_and_only_reduces) {
+  auto encoder = make(Product::usdm);
+  auto order = place_order();
+  order.time_in_force = model::TimeInForce::ioc;
+  order.intent = model::Intent::reduce_only;
+  const std::string rest{encoder.order(order, now, buffer).target};
+  EXPECT_THAT(rest, HasSubstr("&type=LIMIT&timeInForce=IOC&"));
+  EXPECT_THAT(rest, HasSubstr("&reduceOnly=true&"));
+  const std::string ws{encoder.ws_order({1}, order, now, buffer)};
+  EXPECT_THAT(ws, HasSubstr(R"("type":"LIMIT")"));
+  EXPECT_THAT(ws, HasSubstr(R"("timeInForce":"IOC")"));
+  EXPECT_THAT(ws, HasSubstr(R"("reduceOnly":"true")"));
 }
 
 TEST_F(EncoderTest, names_post_only_on_spot_by_the_order_type) {
@@ -373,7 +406,7 @@ TEST_F(EncoderTest, writes_every_order_request_into_the_bytes_it_already_has) {
 }
 
 TEST(Weights, every_request_of_the_table_costs_something) {
-  for (int kind = 0; kind <= static_cast<int>(RequestKind::order_api_connect); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(RequestKind::key_permissions); ++kind) {
     if (static_cast<RequestKind>(kind) == RequestKind::depth) continue;
     for (const auto product : {Product::usdm, Product::spot}) {
       const auto c = cost(product, static_cast<RequestKind>(kind));

@@ -41,6 +41,7 @@ enum class RequestKind : std::uint8_t {
   session_logon,
   user_stream_subscribe,
   order_api_connect,
+  key_permissions,  ///< what the API key may do; asked of the spot host
 };
 
 /// True for requests that change nothing at the venue: a lost answer leaves nothing unknown.
@@ -67,6 +68,7 @@ constexpr bool is_query(RequestKind kind) {
     case K::session_logon:
     case K::user_stream_subscribe:
     case K::order_api_connect:
+    case K::key_permissions:
       return true;
     default:
       return false;
@@ -132,6 +134,8 @@ constexpr Cost cost(model::Product product, RequestKind kind, int orders = 1) {
     case K::listen_key_keep_alive:
       return {.weight = 1};
     case K::listen_key_close:
+      return {.weight = 1};
+    case K::key_permissions:
       return {.weight = 1};
     case K::session_logon:
       return {.weight = 2};

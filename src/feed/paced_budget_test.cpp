@@ -1,4 +1,4 @@
-#include "feed/connect_budget.hpp"
+#include "feed/paced_budget.hpp"
 
 #include "base/rng.hpp"
 
@@ -29,8 +29,8 @@ int most_in_a_window(std::vector<LocalTime> openings, Duration window) {
   return static_cast<int>(most);
 }
 
-TEST(ConnectBudget, gives_a_burst_at_once_and_the_rest_evenly) {
-  ConnectBudget budget;
+TEST(PacedBudget, gives_a_burst_at_once_and_the_rest_evenly) {
+  PacedBudget budget{connect_budget};
   EXPECT_EQ(budget.left(t0), 30);
   for (int i = 0; i < 30; ++i) EXPECT_EQ(budget.book(t0), t0);
   EXPECT_EQ(budget.left(t0), 0);
@@ -40,13 +40,14 @@ TEST(ConnectBudget, gives_a_burst_at_once_and_the_rest_evenly) {
   EXPECT_EQ(budget.booked(), 32U);
 }
 
-TEST(ConnectBudget, no_history_exceeds_the_window) {
+TEST(PacedBudget, no_history_exceeds_the_window) {
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     base::Rng rng{seed};
     const auto attempts = static_cast<int>(rng.between(2, 200));
-    const ConnectBudgetOptions options{.attempts = attempts,
-                                       .burst = static_cast<int>(rng.between(1, attempts - 1))};
-    ConnectBudget budget{options};
+    const PacedBudgetOptions options{.attempts = attempts,
+                                     .burst = static_cast<int>(rng.between(1, attempts - 1)),
+                                     .window = base::minutes{5}};
+    PacedBudget budget{options};
     std::vector<LocalTime> openings;
     LocalTime now = t0;
     for (int i = 0; i < 600; ++i) {
@@ -61,8 +62,8 @@ TEST(ConnectBudget, no_history_exceeds_the_window) {
   }
 }
 
-TEST(ConnectBudget, a_storm_never_locks_out_for_longer_than_one_interval_per_waiter) {
-  ConnectBudget budget;
+TEST(PacedBudget, a_storm_never_locks_out_for_longer_than_one_interval_per_waiter) {
+  PacedBudget budget{connect_budget};
   LocalTime now = t0;
   for (int i = 0; i < 5000; ++i) now = budget.book(now);
   EXPECT_LE(budget.book(now) - now, milliseconds{2500});

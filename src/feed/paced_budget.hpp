@@ -8,27 +8,30 @@
 
 namespace phoenix::feed {
 
-struct ConnectBudgetOptions {
-  int attempts = 150;  ///< openings in any window; the venue takes 300 of one address (binance.md 1.4)
-  int burst = 30;      ///< of these, as many as may come at once; the others come evenly
-  base::Duration window = base::minutes{5};
+struct PacedBudgetOptions {
+  int attempts = 0;  ///< in any window
+  int burst = 0;     ///< of these, as many as may come at once; the others come evenly
+  base::Duration window{};
 };
 
-/// The openings all connections of the process may make together. A plain count per window would let a short
-/// storm spend everything and then lock us out for minutes after the venue is back; so only a part may come
-/// at once and the rest is spread evenly over the window.
+/// The openings all connections of the process may make together: the venue takes 300 of one address
+/// (binance.md 1.4), and a second process may share it.
+inline constexpr PacedBudgetOptions connect_budget{.attempts = 150, .burst = 30, .window = base::minutes{5}};
+
+/// How often something may be tried. A plain count per window would let a short storm spend everything and
+/// then lock us out until the window is over, long after the trouble is; so only a part may come at once and
+/// the rest is spread evenly over the window.
 ///
 /// `book` gives each caller its own time, in the order of asking, and counts it as used: nobody starves.
-class ConnectBudget {
+class PacedBudget {
  public:
-  explicit ConnectBudget(ConnectBudgetOptions options)
+  explicit PacedBudget(PacedBudgetOptions options)
       : burst_(options.burst), interval_(options.window / std::max(1, options.attempts - options.burst)) {
     PHX_ASSERT(options.burst > 0 && options.attempts > options.burst,
-               "a connect budget spreads a part of its openings");
+               "a paced budget spreads a part of its attempts");
   }
-  ConnectBudget() : ConnectBudget(ConnectBudgetOptions{}) {}
 
-  /// When the caller may open: `now`, or later where the budget is used up.
+  /// When the caller may try: `now`, or later where the budget is used up.
   base::LocalTime book(base::LocalTime now) {
     const base::LocalTime at = std::max({now, held_until_, paid_until_ - interval_ * (burst_ - 1)});
     paid_until_ = std::max(paid_until_, at) + interval_;
@@ -37,9 +40,9 @@ class ConnectBudget {
   }
   /// The venue named a time before which nothing of this address is welcome (429, 418). Only ever later.
   void hold_until(base::LocalTime time) { held_until_ = std::max(held_until_, time); }
-  /// Before it, an opening booked earlier has to wait, too.
+  /// Before it, an attempt booked earlier has to wait, too.
   base::LocalTime held_until() const { return held_until_; }
-  /// Openings that may come at once at `now`.
+  /// Attempts that may come at once at `now`.
   int left(base::LocalTime now) const {
     if (paid_until_ <= now) return burst_;
     return std::max(
@@ -50,7 +53,7 @@ class ConnectBudget {
  private:
   int burst_;
   base::Duration interval_;
-  base::LocalTime paid_until_{};  ///< the openings booked so far, one per interval, reach to here
+  base::LocalTime paid_until_{};  ///< the attempts booked so far, one per interval, reach to here
   base::LocalTime held_until_{};
   std::uint64_t booked_ = 0;
 };
