@@ -128,13 +128,8 @@ void choose_strategy(const BacktestSettings& settings, Config& config) {
     symbol.strategy = settings.strategy.value_or(symbol.strategy);
     if (symbol.strategy != engine::StrategyKind::glft) continue;
     quote::GlftParams& glft = symbol.glft;
-    if (glft.layer_size.is_zero()) {  // configured for the other strategy: what both have in common
-      glft.net_max = symbol.grid.net_max;
-      glft.layer_size = symbol.grid.layer_size;
-      glft.layers = symbol.grid.layers;
-      glft.spacing = symbol.grid.first_spacing;
-      glft.min_spread = symbol.grid.min_spread;
-    }
+    // Configured for the other strategy: the layers lie as far apart as its first two.
+    if (glft.spacing.value == 0) glft.spacing = symbol.grid.first_spacing;
     if (const auto fault = quote::check(glft))
       throw StartError(fmt::format("{}: {}", symbol.name, quote::text(*fault)));
   }
