@@ -137,6 +137,14 @@ std::unique_ptr<io::StateStore> Maker::open_state() const {
   for (std::size_t i = 0; i < config_.engine.symbols.size(); ++i)
     options.symbols.push_back(
         {model::SymbolId{static_cast<std::uint16_t>(i)}, config_.engine.symbols[i].name});
+  // A local exchange forgets its accounts when it ends, and begins the same trade ids anew: what an earlier
+  // one did is no history of this one's.
+  const auto& host = config_.hosts.rest.host;
+  if (host == "localhost" || host == "127.0.0.1" || host == "::1") {
+    std::error_code ignored;
+    for (const char* file : {"state.db-wal", "state.db-shm", "state.db"})
+      std::filesystem::remove(config_.data_dir / file, ignored);
+  }
   auto made = std::make_unique<io::StateStore>(std::move(options), clock_);
   const auto status = made->status();
   if (!status.moved_aside.empty())
