@@ -33,7 +33,7 @@ same_hash() {
 leg_asan() {
   scripts/build.sh asan all
   # The end-to-end tests and the simulations drive the release build, and what must not compile has no run to watch.
-  run_tests asan --label-exclude 'e2e|static|compile|simulate'
+  LSAN_OPTIONS=suppressions=$PWD/scripts/lsan.txt run_tests asan --label-exclude 'e2e|static|compile|simulate'
   same_hash asan
 }
 

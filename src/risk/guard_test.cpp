@@ -673,8 +673,12 @@ TEST_F(Guard, shocks_are_found_against_a_plain_recomputation) {
         if (now - s.at < base::milliseconds{1100}) within_bit_more |= moved;
       }
       seen.push_back({now, price});
-      if (within_second) ASSERT_EQ(level(), Level::halt) << "round " << round;
-      if (!within_bit_more && !was) ASSERT_EQ(level(), Level::normal) << "round " << round;
+      if (within_second) {
+        ASSERT_EQ(level(), Level::halt) << "round " << round;
+      }
+      if (!within_bit_more && !was) {
+        ASSERT_EQ(level(), Level::normal) << "round " << round;
+      }
     }
   }
 }
