@@ -204,12 +204,12 @@ AgentAction Agents::cancel(const MatchingBook& book) {
   AgentAction action{.kind = AgentAction::Kind::cancel};
   const auto roll = rng_.below(100);
   if (roll < 50) {
-    const auto levels = book.levels(random_side(rng_));
+    const auto& levels = book.levels(random_side(rng_));
     if (levels.empty()) return {};
-    action.handle = levels.back().last;
+    action.handle = levels.best().last;
     // Alone at the touch most stay: prices move because they are traded or stale, seldom because a maker
     // leaves.
-    const bool alone = levels.back().first == action.handle && rng_.below(16) != 0;
+    const bool alone = levels.best().first == action.handle && rng_.below(16) != 0;
     if (!alone && book.order(action.handle).owner.is_market()) return action;
   }
   action.handle = orders_[rng_.below(orders_.size())];

@@ -5,6 +5,7 @@
 #include "exchange/rules.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <stdexcept>
 #include <utility>
 
@@ -373,9 +374,10 @@ DepthView Core::depth(SymbolId symbol_id, std::size_t limit) const {
   const auto& symbol = state_->at(symbol_id);
   DepthView view{symbol.last_update_id, symbol.last_change, {}, {}};
   const auto collect = [&](Side side, std::vector<Level>& into) {
-    const auto levels = symbol.book.levels(side);
-    for (std::size_t i = levels.size(); i-- > 0 && into.size() < limit;)
-      into.push_back({levels[i].price, levels[i].qty});
+    for (const auto& level : std::views::reverse(symbol.book.levels(side))) {
+      if (into.size() >= limit) break;
+      into.push_back({level.price, level.qty});
+    }
   };
   collect(Side::bid, view.bids);
   collect(Side::ask, view.asks);

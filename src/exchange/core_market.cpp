@@ -1,6 +1,7 @@
 #include "exchange/core_state.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 namespace phoenix::exchange {
 namespace {
@@ -351,9 +352,9 @@ void Core::State::apply_external_level(Symbol& symbol, Side side, Level level, C
 /// A recorded level beyond the touch of the other side. Takes off `level` what users' orders took.
 void Core::State::meet_external_level(Symbol& symbol, Side side, Level& level, CoreEvents& out) {
   std::vector<MatchingBook::Handle> passed;
-  const auto levels = symbol.book.levels(model::opposite(side));
-  for (std::size_t i = levels.size(); i-- > 0 && crosses(side, level.price, levels[i].price);) {
-    for (auto h = levels[i].first; h != MatchingBook::none; h = symbol.book.order(h).behind) {
+  for (const auto& facing : std::views::reverse(symbol.book.levels(model::opposite(side)))) {
+    if (!crosses(side, level.price, facing.price)) break;
+    for (auto h = facing.first; h != MatchingBook::none; h = symbol.book.order(h).behind) {
       if (symbol.book.order(h).owner.is_market()) passed.push_back(h);
     }
   }
@@ -369,7 +370,7 @@ void Core::State::grow_external(Symbol& symbol, Side side, Level grown, CoreEven
     return symbol.book.grow(level->last, grown.qty);
   if (level == nullptr && symbol.book.levels(side).size() >= external_levels_max) {
     ++stats.external_forgotten;
-    const MatchingBook::BookLevel worst = symbol.book.levels(side).front();
+    const BookLevel worst = symbol.book.levels(side).worst();
     const auto farthest = symbol.book.order(worst.first);
     if (!farthest.owner.is_market() || crosses(model::opposite(side), grown.price, worst.price)) return;
     remove_market_order(symbol, worst.first, out);
@@ -378,8 +379,7 @@ void Core::State::grow_external(Symbol& symbol, Side side, Level grown, CoreEven
 }
 
 /// What the recording holds at `level` shrinks from `present` to `left`.
-void Core::State::shrink_external(Symbol& symbol, const MatchingBook::BookLevel& level, Qty present,
-                                  Qty left) {
+void Core::State::shrink_external(Symbol& symbol, const BookLevel& level, Qty present, Qty left) {
   const auto take_off = [&](MatchingBook::Handle h, Qty qty) {
     if (qty.is_positive()) symbol.book.fill(h, qty);
   };
@@ -420,10 +420,9 @@ void Core::State::apply_external_trade(Symbol& symbol, Price price, Qty qty, Sid
 
   // Accounts' orders that the recorded aggressor would have met before this price.
   const auto first_better = [&]() {
-    const auto levels = symbol.book.levels(facing);
-    for (std::size_t i = levels.size(); i-- > 0 && crosses(aggressor, price, levels[i].price);) {
-      if (levels[i].price == price) break;
-      for (auto h = levels[i].first; h != MatchingBook::none; h = symbol.book.order(h).behind) {
+    for (const auto& level : std::views::reverse(symbol.book.levels(facing))) {
+      if (!crosses(aggressor, price, level.price) || level.price == price) break;
+      for (auto h = level.first; h != MatchingBook::none; h = symbol.book.order(h).behind) {
         if (!symbol.book.order(h).owner.is_market()) return h;
       }
     }

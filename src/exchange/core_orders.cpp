@@ -2,6 +2,7 @@
 #include "exchange/rules.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -286,10 +287,10 @@ bool Core::State::would_take(const Symbol& symbol, Side side, Price price) const
 /// What a fill-or-kill order can count on, up to `wanted`. Resting reduce-only orders do not count: a fill
 /// before them in the same sweep can knock them out.
 Qty Core::State::available(const Symbol& symbol, Side side, Price limit, Qty wanted) const {
-  const auto levels = symbol.book.levels(model::opposite(side));
   Qty found;
-  for (std::size_t i = levels.size(); i-- > 0 && found < wanted && crosses(side, limit, levels[i].price);) {
-    for (auto h = levels[i].first; h != MatchingBook::none; h = symbol.book.order(h).behind) {
+  for (const auto& level : std::views::reverse(symbol.book.levels(model::opposite(side)))) {
+    if (found >= wanted || !crosses(side, limit, level.price)) break;
+    for (auto h = level.first; h != MatchingBook::none; h = symbol.book.order(h).behind) {
       const auto& resting = symbol.book.order(h);
       if (resting.intent == Intent::open) found += resting.left;
     }

@@ -139,7 +139,7 @@ class Core::State {
   void apply_external_level(Symbol& symbol, Side side, Level level, CoreEvents& out);
   void meet_external_level(Symbol& symbol, Side side, Level& level, CoreEvents& out);
   void grow_external(Symbol& symbol, Side side, Level grown, CoreEvents& out);
-  void shrink_external(Symbol& symbol, const MatchingBook::BookLevel& level, Qty present, Qty left);
+  void shrink_external(Symbol& symbol, const BookLevel& level, Qty present, Qty left);
 
   void act(Symbol& symbol, CoreEvents& out);
   void perform(Symbol& symbol, const AgentAction& action, CoreEvents& out);

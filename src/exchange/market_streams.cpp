@@ -8,20 +8,24 @@
 #include <variant>
 
 namespace phoenix::exchange {
-namespace {
-
-std::vector<Level> best_first(const std::map<Price, Qty>& levels, Side side) {
-  std::vector<Level> out;
-  out.reserve(levels.size());
-  for (const auto& [price, qty] : levels) out.push_back({.price = price, .qty = qty});
-  if (side == Side::bid) std::reverse(out.begin(), out.end());
-  return out;
-}
-
-}  // namespace
 
 MarketStreams::MarketStreams(const Core& core, std::uint32_t cuts)
     : core_{core}, cuts_{cuts}, by_symbol_(core.symbol_count()) {}
+
+/// The newest of each price.
+std::vector<Level> MarketStreams::best_first(std::vector<Change>& changes, Side side) {
+  std::ranges::sort(changes, [side](const Change& a, const Change& b) {
+    if (a.level.price == b.level.price) return a.update_id < b.update_id;
+    return (a.level.price > b.level.price) == (side == Side::bid);
+  });
+  std::vector<Level> out;
+  out.reserve(changes.size());
+  for (const Change& change : changes) {
+    if (!out.empty() && out.back().price == change.level.price) out.pop_back();
+    out.push_back(change.level);
+  }
+  return out;
+}
 
 std::vector<MarketStreams::Channel*>& MarketStreams::channels_of(const Channel& channel) {
   return channel.stream.symbol.empty() ? all_market_ : by_symbol_[channel.symbol.index];
@@ -101,7 +105,8 @@ void MarketStreams::on(const BookChange& event, std::vector<StreamFrame>&) {
     channel->last_id = event.update_id;
     channel->change_time = event.time;
     if (kind == StreamKind::depth)
-      (event.side == Side::bid ? channel->bids : channel->asks)[event.price] = event.qty;
+      (event.side == Side::bid ? channel->bids : channel->asks)
+          .push_back({{event.price, event.qty}, event.update_id});
     if (channel->stream.interval > base::Duration{}) {
       schedule(*channel, event.time);
     } else if (std::find(batch_.begin(), batch_.end(), channel) == batch_.end()) {

@@ -44,6 +44,10 @@ class MarketStreams {
   std::optional<VenueTime> next_deadline() const { return next_; }
 
  private:
+  struct Change {
+    Level level;
+    std::int64_t update_id = 0;  ///< the last one of a price counts
+  };
   struct Channel {
     std::string name;
     StreamName stream;
@@ -53,7 +57,7 @@ class MarketStreams {
     std::optional<VenueTime> due;
 
     // depth and partial depth: what changed since the last frame
-    std::map<Price, Qty> bids, asks;
+    std::vector<Change> bids, asks;
     std::int64_t first_id = 0, last_id = 0, prev_id = 0;
     VenueTime change_time{};
     std::vector<Level> shown_bids, shown_asks;
@@ -66,6 +70,7 @@ class MarketStreams {
 
   std::uint32_t cut_of(PeerId peer) const { return static_cast<std::uint32_t>(peer % cuts_); }
   std::vector<Channel*>& channels_of(const Channel& channel);
+  static std::vector<Level> best_first(std::vector<Change>& changes, Side side);
   void erase(std::map<Key, Channel>::iterator it);
   void schedule(Channel& channel, VenueTime change);
   void send(const Channel& channel, std::string payload, std::vector<StreamFrame>& out) const;

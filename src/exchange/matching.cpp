@@ -1,29 +1,6 @@
 #include "exchange/matching.hpp"
 
-#include <algorithm>
-
 namespace phoenix::exchange {
-
-/// Index of the level with `price`, or of the first better one, where it would be inserted.
-std::size_t MatchingBook::place_of(Side side, Price price) const {
-  const auto& levels = sides_[index(side)];
-  std::size_t at = levels.size();
-  // Most changes are near the touch: a few steps from the end beat a binary search over all levels.
-  for (int steps = 0; steps < 8; ++steps, --at) {
-    if (at == 0 || better(side, price, levels[at - 1].price)) return at;
-    if (levels[at - 1].price == price) return at - 1;
-  }
-  const auto end = levels.begin() + static_cast<std::ptrdiff_t>(at);
-  const auto it = std::lower_bound(levels.begin(), end, price,
-                                   [side](const BookLevel& l, Price p) { return better(side, p, l.price); });
-  return static_cast<std::size_t>(it - levels.begin());
-}
-
-const MatchingBook::BookLevel* MatchingBook::level(Side side, Price price) const {
-  const auto& levels = sides_[index(side)];
-  const std::size_t at = place_of(side, price);
-  return at < levels.size() && levels[at].price == price ? &levels[at] : nullptr;
-}
 
 Qty MatchingBook::qty_at(Side side, Price price) const {
   const auto* found = level(side, price);
@@ -33,12 +10,12 @@ Qty MatchingBook::qty_at(Side side, Price price) const {
 std::optional<Level> MatchingBook::top(Side side) const {
   const auto& levels = sides_[index(side)];
   if (levels.empty()) return std::nullopt;
-  return Level{levels.back().price, levels.back().qty};
+  return Level{levels.best().price, levels.best().qty};
 }
 
 MatchingBook::Handle MatchingBook::best(Side side) const {
   const auto& levels = sides_[index(side)];
-  return levels.empty() ? none : levels.back().first;
+  return levels.empty() ? none : levels.best().first;
 }
 
 MatchingBook::Handle MatchingBook::add(Side side, Price price, Qty qty, AccountId owner, std::int64_t id,
@@ -52,12 +29,7 @@ MatchingBook::Handle MatchingBook::add(Side side, Price price, Qty qty, AccountI
     handle = free_.back();
     free_.pop_back();
   }
-  auto& levels = sides_[index(side)];
-  const std::size_t at = place_of(side, price);
-  if (at == levels.size() || levels[at].price != price) {
-    levels.insert(levels.begin() + static_cast<std::ptrdiff_t>(at), BookLevel{.price = price});
-  }
-  BookLevel& level = levels[at];
+  BookLevel& level = sides_[index(side)].find_or_add(price);
   orders_[handle] = {id, price, qty, owner, side, intent, level.last, none};
   if (level.last == none) {
     level.first = handle;
@@ -74,15 +46,15 @@ void MatchingBook::remove(Handle handle) {
   Resting& gone = orders_[handle];
   PHX_ASSERT(handle < orders_.size() && gone.left.is_positive(), "a removed order rests");
   auto& levels = sides_[index(gone.side)];
-  const std::size_t at = place_of(gone.side, gone.price);
-  PHX_ASSERT(at < levels.size() && levels[at].price == gone.price, "a resting order's level exists");
-  BookLevel& level = levels[at];
+  BookLevel* const found = levels.find(gone.price);
+  PHX_ASSERT(found != nullptr, "a resting order's level exists");
+  BookLevel& level = *found;
   (gone.before == none ? level.first : orders_[gone.before].behind) = gone.behind;
   (gone.behind == none ? level.last : orders_[gone.behind].before) = gone.before;
   level.qty -= gone.left;
   if (level.first == none) {
     PHX_ASSERT(level.qty.is_zero(), "a level's quantity is the sum of its orders");
-    levels.erase(levels.begin() + static_cast<std::ptrdiff_t>(at));
+    levels.erase(gone.price);
   }
   gone.left = Qty{};
   free_.push_back(handle);
@@ -97,7 +69,7 @@ bool MatchingBook::fill(Handle handle, Qty qty) {
     return true;
   }
   filled.left -= qty;
-  sides_[index(filled.side)][place_of(filled.side, filled.price)].qty -= qty;
+  sides_[index(filled.side)].find(filled.price)->qty -= qty;
   return false;
 }
 
@@ -105,7 +77,7 @@ void MatchingBook::grow(Handle handle, Qty qty) {
   Resting& grown = orders_[handle];
   PHX_ASSERT(grown.left.is_positive() && grown.behind == none, "only the last of a queue grows");
   grown.left += qty;
-  sides_[index(grown.side)][place_of(grown.side, grown.price)].qty += qty;
+  sides_[index(grown.side)].find(grown.price)->qty += qty;
 }
 
 }  // namespace phoenix::exchange

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "exchange/level_list.hpp"
 #include "exchange/types.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <vector>
 
 namespace phoenix::exchange {
@@ -14,12 +14,11 @@ namespace phoenix::exchange {
 /// takes the best order, fills or removes it, and asks again, so that what a fill causes elsewhere (a
 /// knocked-out reduce-only order, a self-trade) is seen by the next question.
 ///
-/// Levels lie in sorted vectors with the best at the end, where nearly all changes happen; orders of a level
-/// form a list through one pool. Its owner bounds the number of orders.
+/// Orders of a level form a list through one pool. Its owner bounds the number of orders.
 class MatchingBook {
  public:
   using Handle = std::uint32_t;
-  static constexpr Handle none = ~Handle{0};
+  static constexpr Handle none = BookLevel::nobody;
 
   struct Resting {
     std::int64_t id = 0;
@@ -29,11 +28,6 @@ class MatchingBook {
     Side side = Side::bid;
     Intent intent = Intent::open;
     Handle before = none, behind = none;  ///< neighbours in the queue of the level
-  };
-  struct BookLevel {
-    Price price{};
-    Qty qty{};
-    Handle first = none, last = none;
   };
 
   /// Joins the end of the queue at its price. Never matches.
@@ -54,17 +48,15 @@ class MatchingBook {
   std::optional<Level> top(Side side) const;
   /// 0 where nothing rests.
   Qty qty_at(Side side, Price price) const;
-  const BookLevel* level(Side side, Price price) const;
+  const BookLevel* level(Side side, Price price) const { return levels(side).find(price); }
   /// Worst first, best last.
-  std::span<const BookLevel> levels(Side side) const { return sides_[index(side)]; }
+  const LevelList& levels(Side side) const { return sides_[index(side)]; }
   std::size_t order_count() const { return order_count_; }
 
  private:
   static std::size_t index(Side side) { return side == Side::bid ? 0 : 1; }
-  static bool better(Side side, Price a, Price b) { return side == Side::bid ? a > b : a < b; }
-  std::size_t place_of(Side side, Price price) const;
 
-  std::vector<BookLevel> sides_[2];
+  LevelList sides_[2] = {LevelList{Side::bid}, LevelList{Side::ask}};
   std::vector<Resting> orders_;
   std::vector<Handle> free_;
   std::size_t order_count_ = 0;

@@ -1,5 +1,6 @@
 #include "exchange/matching.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -68,9 +69,9 @@ TEST(MatchingBook, finds_levels_far_from_the_touch) {
   for (int i = 1; i <= 300; ++i) {
     EXPECT_EQ(book.qty_at(Side::bid, Price::from_units(i * 7 % 300 + 1)), Qty::from_units(i));
   }
-  const auto levels = book.levels(Side::bid);
+  const auto& levels = book.levels(Side::bid);
   ASSERT_EQ(levels.size(), 300u);
-  for (std::size_t i = 1; i < levels.size(); ++i) EXPECT_LT(levels[i - 1].price, levels[i].price);
+  EXPECT_TRUE(std::ranges::is_sorted(levels, {}, &BookLevel::price));
   EXPECT_EQ(book.qty_at(Side::bid, Price::of("0.5")), Qty{});
   EXPECT_EQ(book.level(Side::ask, Price::of("1")), nullptr);
 }

@@ -2,6 +2,9 @@
 
 #include "base/decimal.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include <fmt/format.h>
 
 namespace phoenix::exchange {
@@ -9,6 +12,17 @@ namespace {
 
 /// Every symbol here is a perpetual, and the pair of a perpetual is its own name.
 std::string_view pair_of(const SymbolSpec& spec) { return spec.name; }
+
+void append_at_least(std::string& out, std::int64_t raw, int places) {
+  std::array<char, base::decimal_text_max> text;
+  const char* const end = base::format_decimal_to(text.data(), raw);
+  const char* const point = std::find(static_cast<const char*>(text.data()), end, '.');
+  out.append(static_cast<const char*>(text.data()), end);
+  if (places == 0) return;
+  const auto has = point == end ? 0 : end - point - 1;
+  if (point == end) out += '.';
+  if (has < places) out.append(static_cast<std::size_t>(places - has), '0');
+}
 
 }  // namespace
 
@@ -150,12 +164,8 @@ std::string price_text(const SymbolSpec& spec, Price price) {
 std::string qty_text(const SymbolSpec& spec, Qty qty) { return at_least(qty.raw(), spec.qty_precision); }
 
 std::string at_least(std::int64_t raw, int places) {
-  std::string text = base::format_decimal(raw);
-  if (places == 0) return text;
-  const auto point = text.find('.');
-  const std::size_t has = point == std::string::npos ? 0 : text.size() - point - 1;
-  if (point == std::string::npos) text += '.';
-  if (has < static_cast<std::size_t>(places)) text.append(static_cast<std::size_t>(places) - has, '0');
+  std::string text;
+  append_at_least(text, raw, places);
   return text;
 }
 
@@ -170,9 +180,9 @@ void append_levels(std::string& out, const SymbolSpec& spec, std::span<const Lev
     if (!first) out += ',';
     first = false;
     out += "[\"";
-    out += price_text(spec, level.price);
+    append_at_least(out, level.price.raw(), spec.price_precision);
     out += "\",\"";
-    out += qty_text(spec, level.qty);
+    append_at_least(out, level.qty.raw(), spec.qty_precision);
     out += "\"]";
   }
   out += ']';
