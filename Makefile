@@ -31,10 +31,10 @@ check: ## sanitizers, fuzzers, second compiler, format, tidy, arrows (LEGS="form
 bench: setup ## run the benchmarks and print the medians and the ratio to the plain way (ONLY=regex)
 	@scripts/bench.sh "$(ONLY)"
 
-soak: ## long runs: 1,000 seeds of simulation (RUNS=), every fuzz target for 5 minutes, clang-tidy on every file
+soak: ## long runs: 1,000 seeds of ten simulated minutes (RUNS=, HOURS=), every fuzz target for 5 minutes, clang-tidy on every file
 	@scripts/setup.sh
 	@scripts/build.sh release phoenix
-	@build/release/phoenix simulate --seed $${SEED:-1} --hours $${HOURS:-1} --runs $${RUNS:-1000} --jobs $(JOBS)
+	@build/release/phoenix simulate --seed $${SEED:-1} --hours $${HOURS:-0.1667} --runs $${RUNS:-1000} --jobs $(JOBS)
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-300} TIDY=all scripts/check.sh fuzz tidy
 
 format: ## lay the sources out as clang-format wants them

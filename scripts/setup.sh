@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 packages=(
   clang-19 libclang-rt-19-dev lld-19 llvm-19 clang-format-19 clang-tidy-19 g++ mold
   cmake ninja-build ccache make git pkg-config ca-certificates
-  libboost1.81-dev libssl-dev zlib1g-dev libzstd-dev libsqlite3-dev
+  libboost1.81-dev libssl-dev zlib1g-dev libzstd-dev libsqlite3-dev libcurl4-openssl-dev
   libsimdjson-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev libexpected-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
@@ -33,13 +33,18 @@ if system_duckdb || { [ -f "$duckdb_library" ] && [ -f "$duckdb_header" ] && cmp
   need_duckdb=
 fi
 
-if [ "${1:-}" = test ] || [ -n "$need_duckdb" ]; then
+# What builds the dashboard's page comes from npm, too.
+need_web=yes
+if cmp -s web/package-lock.json web/node_modules/.installed-from; then need_web=; fi
+
+if [ "${1:-}" = test ] || [ -n "$need_duckdb$need_web" ] || ! command -v node >/dev/null; then
   # Any Node from 18 on will do; Debian's own is installed only where there is none at all.
   command -v node >/dev/null || packages+=(nodejs)
   command -v npm >/dev/null || packages+=(npm)
 fi
 if [ "${1:-}" = test ]; then
   command -v openssl >/dev/null || packages+=(openssl)
+  command -v chromium >/dev/null || packages+=(chromium fonts-dejavu-core)
 fi
 
 installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
@@ -85,6 +90,12 @@ if [ -n "$need_duckdb" ]; then
     mkdir -p native/include
     mv "$unpacked/package/src/duckdb/src/include/duckdb.h" "$duckdb_header"
   fi
+fi
+
+if [ -n "$need_web" ]; then
+  echo "setup: installing what builds the dashboard"
+  (cd web && npm ci --ignore-scripts --no-audit --no-fund --silent)
+  cp web/package-lock.json web/node_modules/.installed-from
 fi
 
 if [ "${1:-}" = test ] && [ -f tests/e2e/package-lock.json ]; then

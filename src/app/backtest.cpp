@@ -1,5 +1,6 @@
 #include "app/backtest.hpp"
 
+#include "app/recording_rows.hpp"
 #include "base/crc32c.hpp"
 #include "io/files.hpp"
 #include "quote/glft.hpp"
@@ -90,18 +91,9 @@ exchange::SymbolSpec spec_of(const engine::SymbolOptions& wanted, const Sight& s
   return spec;
 }
 
-void identify(const fs::path& path, std::vector<InputFile>& inputs) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) {
-    std::vector<fs::path> inside;
-    for (const auto& entry : fs::directory_iterator(path / "journal", ignored))
-      inside.push_back(entry.path());
-    std::ranges::sort(inside);
-    for (const auto& file : inside) identify(file, inputs);
-    return;
-  }
+void identify_file(const fs::path& path, std::string name, std::vector<InputFile>& inputs) {
   std::ifstream file{path, std::ios::binary};
-  InputFile input{.name = path.filename().string()};
+  InputFile input{.name = std::move(name)};
   std::string block(1U << 20, '\0');
   while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0) {
     const auto size = static_cast<std::size_t>(file.gcount());
@@ -109,6 +101,17 @@ void identify(const fs::path& path, std::vector<InputFile>& inputs) {
     input.bytes += size;
   }
   inputs.push_back(std::move(input));
+}
+
+void identify(const fs::path& path, const std::set<std::string>& symbols, std::vector<InputFile>& inputs) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return identify_file(path, path.filename().string(), inputs);
+  const auto rows = find_recorded_rows(path, symbols);
+  for (const auto& [of, files] : rows.files) {
+    for (const auto& file : files)
+      identify_file(file.path, file.path.lexically_relative(fs::absolute(path)).string(), inputs);
+  }
+  for (const auto& segment : rows.segments) identify_file(segment, segment.filename().string(), inputs);
 }
 
 }  // namespace
@@ -180,7 +183,7 @@ MarketScan scan_market(const BacktestSettings& settings, const Config& config) {
                                  others.empty() ? "" : "; it holds " + others));
   }
   scan.start = *start;
-  for (const auto& path : settings.data) identify(path, scan.inputs);
+  for (const auto& path : settings.data) identify(path, wanted, scan.inputs);
   return scan;
 }
 

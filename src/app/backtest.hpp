@@ -28,7 +28,7 @@ std::string_view name(exchange::ExternalQueue queue);
 std::string_view name(engine::StrategyKind strategy);
 
 struct InputFile {
-  std::string name;  ///< without its directory
+  std::string name;  ///< without its directory; in a recording, from there on
   std::uint64_t bytes = 0;
   std::uint32_t crc32c = 0;
 };

@@ -3,9 +3,6 @@
 #include "app/commands.hpp"
 #include "app/report.hpp"
 #include "io/files.hpp"
-#include "record/journal_format.hpp"
-#include "record/layout.hpp"
-#include "sim/world.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -121,7 +118,7 @@ TEST_F(BacktestTest, a_day_with_mark_prices_and_a_hostile_tail_is_survived) {
 
 TEST_F(BacktestTest, bad_input_is_one_line) {
   fs::create_directories(directory_ / "empty");
-  EXPECT_NE(refusal({.data = {directory_ / "empty"}}).find("no journal"), std::string::npos);
+  EXPECT_NE(refusal({.data = {directory_ / "empty"}}).find("no recording"), std::string::npos);
   EXPECT_NE(refusal({.data = {directory_ / "missing.zst"}}).find("missing.zst"), std::string::npos);
   EXPECT_NE(refusal({.data = {write("nothing.txt", "\n\n")}}).find("holds no book"), std::string::npos);
   auto other = io::read_file(config_file);
@@ -164,62 +161,6 @@ TEST_F(BacktestTest, a_sweep_refuses_what_is_no_key) {
       EXPECT_NE(std::string{error.what()}.find("--set"), std::string::npos);
     }
   }
-}
-
-/// What the process of a simulated session would have written to its journal.
-class JournalOfWorld final : public sim::World::Probe {
- public:
-  JournalOfWorld() {
-    bytes_ = record::journal_magic;
-    record::append_head({.id = {1, 1}, .program = "test", .ends = {}}, {}, bytes_);
-  }
-  void before(const engine::Input&) override {}
-  void after(const engine::Input&, const engine::Actions& actions) override {
-    for (std::size_t i = 0; i < actions.rows_count(); ++i)
-      record::append_record(sequence_++, {}, record::journal_kind_row, actions.row(i), "", bytes_);
-  }
-  /// The sealed segment.
-  std::string finish() const {
-    const auto leftover = record::examine_leftover(bytes_, std::nullopt);
-    return bytes_ + record::closing_bytes(leftover, record::TailLoss::none, "", {});
-  }
-
- private:
-  std::string bytes_;
-  std::uint64_t sequence_ = 0;
-};
-
-TEST_F(BacktestTest, the_journal_of_a_session_is_a_market_to_trade_on) {
-  sim::WorldOptions options;
-  options.engine.total_notional_max = model::Money::from_units(4'000);
-  std::erase_if(options.exchange.core.symbols, [](const auto& s) { return s.name != "ETHUSDC"; });
-  engine::SymbolOptions symbol;
-  symbol.name = "ETHUSDC";
-  symbol.recorded = engine::Switch::on;
-  symbol.grid.net_max = symbol.limits.net_max = model::Qty::of("0.26");
-  symbol.grid.layer_size = model::Qty::of("0.008");
-  symbol.grid.start = symbol.grid.first_spacing = {quote::DistanceUnit::bps, 1};
-  symbol.grid.max_spacing = {quote::DistanceUnit::bps, 40};
-  symbol.grid.min_spread = 0.0001;
-  options.engine.symbols = {symbol};
-  sim::World world{options};
-  JournalOfWorld journal;
-  world.set_probe(&journal);
-  world.run_for(base::minutes{2});
-  fs::create_directories(directory_ / "journal");
-  const auto path = directory_ / record::segment_path({1, 1}, record::SegmentState::sealed);
-  fs::create_directories(path.parent_path());
-  std::ofstream{path, std::ios::binary} << journal.finish();
-
-  auto text = io::read_file(config_file);
-  text.replace(text.find("BTCUSDT\n    net"), 7, "ETHUSDC");
-  text.replace(text.find("net_max: 0.04"), 13, "net_max: 0.30");
-  text.replace(text.find("unified_layer_size: 0.002"), 25, "unified_layer_size: 0.010");
-  const auto report = run({.data = {directory_}}, write("eth.yaml", text));
-  EXPECT_GT(report.run.result.figures.symbols.at(0).fills, 0U);
-  EXPECT_GT(report.run.result.marks, 100U);
-  EXPECT_EQ(report.run.data.holes, 0U);
-  EXPECT_EQ(report.run.data.unreadable, 0U);
 }
 
 }  // namespace

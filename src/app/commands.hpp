@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/backtest.hpp"
+#include "app/paper.hpp"
 #include "app/purpose.hpp"
 #include "base/time.hpp"
 #include "ops/guard_rules.hpp"
@@ -26,15 +27,28 @@ struct DemoArguments {
 };
 int demo(const DemoArguments& arguments);
 
+/// How much of a configuration a run trades. usual: limited on live hosts, full on all others.
+enum class Extent : std::uint8_t { usual, limited, full };
+/// Whether a metrics_address beyond this machine may be read by anybody who reaches it.
+enum class InsecureBind : bool { no, yes };
+
 struct RunArguments {
   std::filesystem::path config;
   std::optional<base::Duration> run_for;  ///< empty: until a signal
+  Extent extent = Extent::usual;
+  std::optional<PaperSettings> paper;  ///< orders meet a model; empty: the venue
+  InsecureBind insecure_bind = InsecureBind::no;
 };
 int run(const RunArguments& arguments);
+/// Whether it is held to one symbol and its smallest orders (FirstStart).
+bool begins_small(const Config& config, const RunArguments& arguments);
+/// Whether no check of the preflight may fail.
+bool needs_preflight(const Config& config, const RunArguments& arguments);
 
 struct RecordArguments {
   std::filesystem::path config;           ///< empty: the defaults, on the live venue
   std::optional<base::Duration> run_for;  ///< empty: as configured, else until a signal
+  InsecureBind insecure_bind = InsecureBind::no;
 };
 int record(const RecordArguments& arguments);
 
@@ -123,6 +137,8 @@ enum class WhoseOrders : bool { ours, all };
 enum class Consent : bool { ask, given };
 enum class Rehearsal : bool { no, yes };
 enum class Haste : bool { no, yes };
+/// The run of a configuration with the venue's account, or the paper run.
+enum class WhichRun : std::uint8_t { real, paper };
 struct EmergencyArguments {
   std::filesystem::path config;
   std::vector<std::string> symbols;  ///< these alone; empty: those configured, and where orders of ours are
@@ -130,14 +146,17 @@ struct EmergencyArguments {
   Consent consent = Consent::ask;
   Rehearsal rehearsal = Rehearsal::no;  ///< only say what would be done
   Haste haste = Haste::no;              ///< close at any price at once
+  WhichRun run = WhichRun::real;        ///< re-arm only
 };
 /// Sets the kill latch, then cancels. 0 only when the venue confirmed that nothing is left, 1 when something
 /// may be.
 int emergency_cancel_all(const EmergencyArguments& arguments);
 /// The same, then closes positions with orders that only reduce.
 int emergency_close_all(const EmergencyArguments& arguments);
-/// Takes the kill latch away.
+/// Takes the kill latch and those of the guards away; with symbols, the guards' of these alone.
 int emergency_re_arm(const EmergencyArguments& arguments);
+/// Orders and trades that are not ours are known to the operator: the symbols held by them may quote again.
+int orders_claim(const EmergencyArguments& arguments);
 
 struct PreflightArguments {
   std::filesystem::path config;
@@ -153,6 +172,40 @@ struct DoctorArguments {
   Format format = Format::text;
 };
 int doctor(const DoctorArguments& arguments);
+
+enum class AlertsFormat : std::uint8_t { text, json, prometheus };
+struct AlertsArguments {
+  std::filesystem::path config;  ///< empty, for the list: the rules at their defaults
+  Purpose purpose = Purpose::run;
+  AlertsFormat format = AlertsFormat::text;
+};
+/// The alert rules in force, or as a rules file for Prometheus.
+int alerts_list(const AlertsArguments& arguments);
+/// Sends one message to each channel. 0 when each took it, else 1.
+int alerts_test(const AlertsArguments& arguments);
+
+enum class Looks : bool { many, one };
+struct StatusArguments {
+  std::filesystem::path config;
+  Purpose purpose = Purpose::run;
+  Looks looks = Looks::many;  ///< one also where the output is no terminal
+  Format format = Format::text;
+};
+/// What a running Phoenix says of itself. 1 when it cannot be asked.
+int status(const StatusArguments& arguments);
+/// The same about its traffic.
+int traffic(const StatusArguments& arguments);
+
+struct HealthArguments {
+  std::filesystem::path config;
+  Purpose purpose = Purpose::run;
+  std::optional<base::Duration> watch;  ///< between two looks; empty: one
+  Format format = Format::text;
+};
+/// 0 healthy, 1 warning, 2 severe; of the last look.
+int health(const HealthArguments& arguments);
+/// Prints every metric.
+int metrics();
 
 struct ConfigCheckArguments {
   std::filesystem::path config;

@@ -195,12 +195,10 @@ void list_hosts(const ConfigSection& g, std::string_view file, const Config& con
   add("order_api_url", by("order_api_url"), hosts.ws_api.text("wss"));
 }
 
-/// In a log: what a text was read for, and the variables that were set then.
-constexpr const char* as_read_key = "as_read";
-
 struct AsRead {
   Purpose purpose = Purpose::run;
-  Environment environment;
+  Environment environment;  ///< the variables that were set then
+  std::optional<FirstStart> first_start{};
 };
 
 std::optional<AsRead> as_read(const YAML::Node& root, ConfigSection& top) {
@@ -208,6 +206,7 @@ std::optional<AsRead> as_read(const YAML::Node& root, ConfigSection& top) {
   const auto section = top.map(as_read_key);
   AsRead found;
   if (section->choice("purpose", {"run", "record"}) == "record") found.purpose = Purpose::record;
+  if (section->has("first_start")) found.first_start = read_first_start(*section->map("first_start"));
   const YAML::Node variables = root[as_read_key].IsMap() ? root[as_read_key]["environment"] : YAML::Node{};
   if (variables.IsDefined() && variables.IsMap()) {
     for (const auto& entry : variables) {
@@ -255,6 +254,11 @@ void read_config(const YAML::Node& root, const RecordingInput& input, ConfigSect
   if (config.engine.symbols.size() > ops::symbols_max)
     top.error("symbols", fmt::format("must name at most {} symbols", ops::symbols_max));
   {
+    const auto alerts = top.map("alerts");
+    read_alerts(*alerts, input.file, config.alerts, config.effective);
+    alerts->finish();
+  }
+  {
     const auto recording = top.map("recording");
     read_recording(*recording, input, config, errors);
     recording->finish();
@@ -279,6 +283,7 @@ ParsedConfig parse_config(const std::string& yaml_text, Purpose purpose, const E
     ConfigSection top{root, "", errors};
     if (const auto how = as_read(root, top)) {
       read_config(root, {how->purpose, how->environment, file}, top, config, errors);
+      if (how->first_start && errors.empty()) hold_to(*how->first_start, config);
     } else {
       read_config(root, {purpose, environment, file}, top, config, errors);
     }
@@ -309,21 +314,29 @@ Config load_config(const std::filesystem::path& path, Purpose purpose, const Env
   return std::move(*parsed.config);
 }
 
+std::string read_secret_file(const std::string& path, std::string_view what) {
+  struct stat info{};
+  const auto refuse = [&](std::string_view why) {
+    throw StartError(fmt::format("{}: the {} {}", path, what, why));
+  };
+  if (::lstat(path.c_str(), &info) != 0) throw StartError(fmt::format("{}: cannot read the {}", path, what));
+  if (S_ISLNK(info.st_mode)) refuse("must not be a symbolic link");
+  if (!S_ISREG(info.st_mode)) refuse("must be a regular file");
+  if (info.st_uid != ::geteuid()) refuse("must belong to the user who runs phoenix");
+  if ((info.st_mode & 0077) != 0)
+    refuse(fmt::format("must have mode 0600, was {:04o}", info.st_mode & 07777));
+  try {
+    return io::read_file(path);
+  } catch (const io::FileError& fault) {
+    throw StartError(fault.what());
+  }
+}
+
 namespace {
 
 Credentials read_credentials_file(const std::string& path) {
-  struct stat info{};
-  if (::lstat(path.c_str(), &info) != 0) throw StartError(path + ": cannot read the credentials file");
-  if (S_ISLNK(info.st_mode)) throw StartError(path + ": the credentials file must not be a symbolic link");
-  if (!S_ISREG(info.st_mode)) throw StartError(path + ": the credentials file must be a regular file");
-  if (info.st_uid != ::geteuid())
-    throw StartError(path + ": the credentials file must belong to the user who runs phoenix");
-  if ((info.st_mode & 0077) != 0) {
-    throw StartError(
-        fmt::format("{}: the credentials file must have mode 0600, was {:04o}", path, info.st_mode & 07777));
-  }
   Credentials credentials;
-  std::istringstream lines{io::read_file(path)};
+  std::istringstream lines{read_secret_file(path, "credentials file")};
   std::string line;
   int number = 0;
   while (std::getline(lines, line)) {

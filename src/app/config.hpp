@@ -1,6 +1,8 @@
 #pragma once
 
+#include "app/alert_config.hpp"
 #include "app/config_reader.hpp"
+#include "app/first_start.hpp"
 #include "app/recording_config.hpp"
 #include "app/setting.hpp"
 #include "engine/options.hpp"
@@ -22,6 +24,10 @@ class StartError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Whether an address beyond this machine may be served without a token. Only ever asked for on the command
+/// line.
+enum class BeyondLoopback : std::uint8_t { with_token, anybody };
+
 /// How the account has to be set for a symbol; empty: however it is.
 struct AccountWish {
   std::string symbol;
@@ -40,16 +46,23 @@ struct Config {
   std::filesystem::path data_dir = "phoenix-data";
   std::string credentials_file;  ///< empty: BINANCE_API_KEY and BINANCE_API_SECRET of the environment
   std::string metrics_address = "127.0.0.1";
+  std::string metrics_token_file;  ///< empty: PHOENIX_METRICS_TOKEN of the environment, else no token
+  BeyondLoopback beyond_loopback = BeyondLoopback::with_token;  ///< not a setting: of the command line only
   std::optional<std::uint16_t> metrics_port = std::uint16_t{9090};  ///< empty: none; 0: any free one
   std::string log_level = "info";
   Switch apply_account_settings = Switch::off;  ///< on: a start sets what `account` wishes
   std::vector<AccountWish> account;             ///< of the symbols of `symbols`, in their order
-  std::vector<EffectiveSetting> effective;  ///< of `global` and `symbols`; the recorder's are in `recording`
+  std::vector<EffectiveSetting> effective;      ///< but for the recorder's, which are in `recording`
   RecordingConfig recording;
+  AlertConfig alerts;
+  std::optional<FirstStart> first_start;  ///< what this was held to; empty: to nothing but itself
   /// The text this was read from, with what else it was made of: parsing it again for a replay gives the same
   /// engine, whatever the environment is then.
   std::string replay_text;
 };
+
+/// In the text of a log: what a text was read for, and with.
+inline constexpr const char* as_read_key = "as_read";
 
 /// What parsing gave: the configuration, or every error at once.
 struct ParsedConfig {
@@ -64,6 +77,10 @@ ParsedConfig parse_config(const std::string& yaml_text, Purpose purpose = Purpos
 /// an empty file, which is enough to record.
 Config load_config(const std::filesystem::path& path, Purpose purpose = Purpose::run,
                    const Environment& environment = {});
+
+/// The whole of a file that holds a secret: mode 0600, owned by us, no symlink. `what` it is, for the
+/// StartError.
+std::string read_secret_file(const std::string& path, std::string_view what);
 
 /// An API key and its secret or private key.
 struct Credentials {

@@ -1,5 +1,6 @@
 #include "app/config.hpp"
 
+#include "app/dashboard_access.hpp"
 #include "app/demo_config.hpp"
 #include "app/maker_settings.hpp"
 
@@ -82,9 +83,17 @@ TEST(Config, v11_what_has_no_login_listens_on_this_machine_only) {
     return replaced(good, "  total_notional_max: 4000\n",
                     "  total_notional_max: 4000\n  metrics_address: " + address + "\n");
   };
-  EXPECT_EQ(only_error(with("0.0.0.0")),
-            "4: global.metrics_address: must be 127.0.0.1 or ::1: metrics have no login");
-  EXPECT_TRUE(parse_config(with("127.0.0.1")).config.has_value());
+  EXPECT_EQ(only_error(with("everywhere")),
+            "4: global.metrics_address: must be an IP address, was 'everywhere'");
+  auto open = parse_config(with("0.0.0.0")).config;
+  ASSERT_TRUE(open.has_value());
+  ::unsetenv("PHOENIX_METRICS_TOKEN");
+  EXPECT_THROW(static_cast<void>(load_dashboard_access(*open)), StartError);
+  open->beyond_loopback = BeyondLoopback::anybody;
+  EXPECT_NO_THROW(static_cast<void>(load_dashboard_access(*open)));
+  const auto closed = parse_config(with("127.0.0.1")).config;
+  ASSERT_TRUE(closed.has_value());
+  EXPECT_NO_THROW(static_cast<void>(load_dashboard_access(*closed)));
 }
 
 TEST(Config, reports_every_error_at_once) {
@@ -230,7 +239,8 @@ TEST(Config, every_setting_reads_what_it_shows) {
   const auto parsed = parse_config(good);
   std::string global = "global:\n", symbol = "symbols:\n  - symbol: ETHUSDC\n";
   for (const auto& setting : parsed.config.value().effective) {
-    if (setting.value == "none" || setting.name == "global.venue") continue;
+    if (setting.value == "none" || setting.name == "global.venue" || setting.name.starts_with("alerts."))
+      continue;
     const auto dot = setting.name.find('.');
     const auto key = setting.name.substr(dot + 1);
     (dot == 6 ? global : symbol) += (dot == 6 ? "  " : "    ") + key + ": \"" + setting.value + "\"\n";
@@ -238,6 +248,7 @@ TEST(Config, every_setting_reads_what_it_shows) {
   const auto again = parse_config(global + "  venue: testnet\n" + symbol);
   ASSERT_TRUE(again.config.has_value()) << describe("f", again.errors);
   for (const auto& setting : parsed.config->effective) {
+    if (setting.name.starts_with("alerts.")) continue;
     const auto there = shown(again, setting.name);
     EXPECT_EQ(there.substr(0, there.rfind(' ')), setting.value) << setting.name;
   }

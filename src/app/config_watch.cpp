@@ -28,6 +28,7 @@ bool reloads(std::string_view name) {
   if (dot == std::string_view::npos) return false;
   const auto section = name.substr(0, dot), key = name.substr(dot + 1);
   const auto in = [&](const auto& keys) { return std::find(keys.begin(), keys.end(), key) != keys.end(); };
+  if (section == "alerts") return false;
   return section == "global" ? in(global_reloads) : !in(symbol_starts);
 }
 
@@ -86,6 +87,7 @@ std::optional<std::string> ConfigWatch::read() {
   Config next;
   try {
     next = load_config(path_, Purpose::run, recorder_environment());
+    if (config_.first_start) hold_to(*config_.first_start, next);
   } catch (const StartError& fault) {
     return refuse(fault.what());
   }

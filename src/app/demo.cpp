@@ -5,13 +5,21 @@
 #include "app/ledger_check.hpp"
 #include "app/log.hpp"
 #include "app/maker.hpp"
+#include "app/ops_host.hpp"
 #include "app/status_view.hpp"
+#include "io/files.hpp"
 #include "io/signals.hpp"
 #include "io/tls.hpp"
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -45,6 +53,14 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
+/// What the dashboard's actions ask for: new for each demo.
+std::string make_token() {
+  std::random_device random;
+  std::string token;
+  for (int i = 0; i < 4; ++i) token += fmt::format("{:08x}", random());
+  return token;
+}
+
 struct Summary {
   bool all_had_orders = true;
   std::vector<std::string> differences;
@@ -65,8 +81,38 @@ Summary summarise(const ops::Status& status, const engine::Engine& engine, const
   return summary;
 }
 
+/// How long nobody quotes after the dashboard had the maker killed.
+constexpr base::Duration death = base::seconds{3};
+
+/// The maker, and a second one when the dashboard has it killed: its threads end where they are, its sockets
+/// close, its orders rest. The next one finds them.
+class MortalMaker {
+ public:
+  using Make = std::function<std::unique_ptr<Maker>(LocalResults)>;
+  explicit MortalMaker(Make make) : make_(std::move(make)), maker_(make_(LocalResults::forget)) {}
+
+  Maker* operator->() { return maker_.get(); }
+  /// Any thread.
+  void kill() { is_to_die_.store(true, std::memory_order_release); }
+  /// Dies and comes back when that was asked for; false when a signal came meanwhile.
+  bool live_on(const io::StopSignals& signals) {
+    if (!is_to_die_.exchange(false, std::memory_order_acquire)) return true;
+    maker_.reset();
+    pollfd fd{.fd = signals.fd(), .events = POLLIN, .revents = 0};
+    ::poll(&fd, 1, static_cast<int>(death / base::milliseconds{1}));
+    maker_ = make_(LocalResults::keep);
+    maker_->start();
+    return !signals.raised();
+  }
+
+ private:
+  std::atomic<bool> is_to_die_{false};
+  Make make_;
+  std::unique_ptr<Maker> maker_;
+};
+
 /// Shows the maker until the time is over, a signal comes or it ends by itself.
-void watch(Maker& maker, const io::RealClock& clock, const io::StopSignals& signals,
+void watch(MortalMaker& maker, const io::RealClock& clock, const io::StopSignals& signals,
            std::optional<base::Duration> run_for) {
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
   const base::LocalTime begin = clock.now();
@@ -74,18 +120,18 @@ void watch(Maker& maker, const io::RealClock& clock, const io::StopSignals& sign
       terminal ? base::Duration{base::milliseconds{500}} : base::Duration{base::seconds{5}};
   base::LocalTime next_view = begin + refresh;
   StatusView view;
-  view.line(maker.status());  // rates count from here
-  while (!signals.raised() && !maker.wait_finished(base::milliseconds{0})) {
+  view.line(maker->status());  // rates count from here
+  while (maker.live_on(signals) && !signals.raised() && !maker->wait_finished(base::milliseconds{0})) {
     const base::LocalTime now = clock.now();
     if (run_for && now - begin >= *run_for) break;
     if (now >= next_view) {
       next_view = now + refresh;
-      const auto status = maker.status();
+      const auto status = maker->status();
       if (terminal) {
         fmt::print(
-            "\033[H\033[2Jphoenix demo  {} s  metrics http://127.0.0.1:{}/metrics  (Ctrl-C leaves "
+            "\033[H\033[2Jphoenix demo  {} s  dashboard http://127.0.0.1:{}/  (Ctrl-C leaves "
             "safely)\n\n{}",
-            std::chrono::duration_cast<base::seconds>(now - begin).count(), maker.metrics_port(),
+            std::chrono::duration_cast<base::seconds>(now - begin).count(), maker->metrics_port(),
             view.table(status));
       } else {
         fmt::print("{}\n", view.line(status));
@@ -129,29 +175,44 @@ int demo(const DemoArguments& arguments) {
     if (!parsed.config) throw StartError(describe("the demo's configuration", parsed.errors));
     parsed.config->metrics_port = arguments.metrics_port;
     std::filesystem::create_directories(data_dir);
-    Maker maker{clock,
-                *parsed.config,
-                config_text,
-                {.api_key = api_key, .hmac_secret = api_secret, .ed25519_pem = {}},
-                make_logger("info", data_dir / "phoenix.log")};
+    const auto token = make_token();
+    parsed.config->metrics_token_file = (data_dir / "dashboard-token").string();
+    io::write_file_atomically(parsed.config->metrics_token_file, token + "\n", 0600);
+    const auto log = make_logger("info", data_dir / "phoenix.log");
+    MortalMaker maker{[&](LocalResults local_results) {
+      auto made = std::make_unique<Maker>(
+          clock, *parsed.config, config_text,
+          Credentials{.api_key = api_key, .hmac_secret = api_secret, .ed25519_pem = {}}, log, local_results);
+      parsed.config->metrics_port = made->metrics_port();  // the next one is found where this one was
+      made->ops_host()->offer_faults([&](ControlRequest request, std::function<void(io::HttpReply)> answer) {
+        if (request.path != "/kill") return exchange.ask(std::move(request), std::move(answer));
+        io::HttpReply reply;
+        reply.status = request.method == "POST" ? 200 : 405;
+        if (reply.status == 200) maker.kill();
+        answer(std::move(reply));
+      });
+      return made;
+    }};
     fmt::print(
-        "exchange  https://localhost:{} (TLS, seed {})\nmetrics   http://127.0.0.1:{}/metrics and "
-        "/healthz\nlog       {}\n",
-        exchange.tls_port(), arguments.seed, maker.metrics_port(), (data_dir / "phoenix.log").string());
+        "dashboard http://127.0.0.1:{0}/\ntoken     {1} (what the dashboard's actions ask for)\n"
+        "exchange  https://localhost:{2} (TLS, seed {3})\nmetrics   http://127.0.0.1:{0}/metrics and "
+        "/healthz\nlog       {4}\n",
+        maker->metrics_port(), token, exchange.tls_port(), arguments.seed,
+        (data_dir / "phoenix.log").string());
     std::fflush(stdout);
-    maker.start();
+    maker->start();
     watch(maker, clock, signals, run_for);
     fmt::print("\nstopping: cancelling every order and waiting for the exchange to confirm\n");
     std::fflush(stdout);
-    maker.request_stop();
-    const auto end = maker.wait_finished(base::seconds{15});
-    const auto status = maker.status();
-    maker.stop();
+    maker->request_stop();
+    const auto end = maker->wait_finished(base::seconds{15});
+    const auto status = maker->status();
+    maker->stop();
     exchange.stop();
 
-    const auto summary = summarise(status, maker.engine(), exchange.exchange().core());
-    if (maker.recording() != nullptr) {
-      const auto recorded = maker.recording()->status();
+    const auto summary = summarise(status, maker->engine(), exchange.exchange().core());
+    if (maker->recording() != nullptr) {
+      const auto recorded = maker->recording()->status();
       fmt::print("recorded {} rows in {} files", recorded.rows_durable, recorded.files);
       if (arguments.data_dir)
         fmt::print("; look at them with: phoenix verify {}", (data_dir / "maker" / "recording").string());

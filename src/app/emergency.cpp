@@ -1,6 +1,7 @@
 #include "app/commands.hpp"
 #include "app/config.hpp"
 #include "app/maker.hpp"
+#include "app/paper.hpp"
 #include "app/time_text.hpp"
 #include "app/venue_desk.hpp"
 #include "io/files.hpp"
@@ -391,37 +392,93 @@ int emergency_close_all(const EmergencyArguments& arguments) {
   return Emergency{arguments, Goal::close}.run();
 }
 
+namespace {
+
+/// Those of `found` that were asked for; all of them when none was.
+std::vector<std::string> asked_for(const std::vector<std::string>& found,
+                                   const std::vector<std::string>& symbols) {
+  std::vector<std::string> chosen;
+  for (const auto& name : found) {
+    if (symbols.empty() || std::find(symbols.begin(), symbols.end(), name) != symbols.end())
+      chosen.push_back(name);
+  }
+  return chosen;
+}
+
+/// A running maker notes it as well; this is for the case that none runs.
+void record_rearmed(const Config& config, std::string_view what) {
+  io::IncidentLog{config.data_dir}.append({.at = io::RealClock{}.now(),
+                                           .kind = ops::IncidentKind::rearmed,
+                                           .subject = {},
+                                           .what = base::ShortText<64>{what.substr(0, 64)},
+                                           .cost = {},
+                                           .evidence = {}});
+}
+
+bool agreed(const EmergencyArguments& arguments, const char* what_follows) {
+  return arguments.consent == Consent::given || ::isatty(STDIN_FILENO) != 1 || person_agrees(what_follows);
+}
+
+}  // namespace
+
 int emergency_re_arm(const EmergencyArguments& arguments) {
-  const Config config = load_for_emergency(arguments.config);
+  Config config = load_for_emergency(arguments.config);
+  if (arguments.run == WhichRun::paper) move_to_paper(config);
   const io::LatchFile latch{config.data_dir};
   const io::GuardLatches guards{config.data_dir};
-  const auto record = latch.read();
-  const auto guarded = guards.names();
+  // The kill latch is about the whole account: naming symbols leaves it as it is.
+  const auto record = arguments.symbols.empty() ? latch.read() : std::nullopt;
+  const auto guarded = asked_for(guards.names(), arguments.symbols);
+  const auto foreign = guards.names(engine::foreign_suffix);
+  if (!foreign.empty())
+    fmt::print(
+        "held because of orders or trades that are not ours: {}; when that is dealt with: phoenix "
+        "orders claim -c {}\n",
+        fmt::join(foreign, ", "), arguments.config.string());
   if (!record && guarded.empty()) {
-    fmt::print("no latch of {} is set\n", config.data_dir.string());
+    fmt::print(
+        "no latch of {} is set{}\n", config.data_dir.string(),
+        arguments.symbols.empty() ? "" : " for " + fmt::format("{}", fmt::join(arguments.symbols, ", ")));
     return 0;
   }
   if (record)
     fmt::print("the kill latch of {} was set at {}: {}\n", config.data_dir.string(), utc_text(record->at),
                record->reason);
   if (!guarded.empty()) fmt::print("latched by guards of risk: {}\n", fmt::join(guarded, ", "));
-  if (arguments.consent == Consent::ask && ::isatty(STDIN_FILENO) == 1 &&
-      !person_agrees("Taking it away lets Phoenix quote again."))
-    return 1;
+  if (!agreed(arguments, "Taking it away lets Phoenix quote again.")) return 1;
   try {
-    guards.clear({});
-    latch.clear();
-    // A running maker notes it as well; this is for the case that none runs.
-    io::IncidentLog{config.data_dir}.append({.at = io::RealClock{}.now(),
-                                             .kind = ops::IncidentKind::rearmed,
-                                             .subject = {},
-                                             .what = base::ShortText<64>{"by phoenix emergency re-arm"},
-                                             .cost = {},
-                                             .evidence = {}});
+    for (const auto& name : guarded) guards.clear(name);
+    if (record) latch.clear();
+    record_rearmed(config, "by phoenix emergency re-arm");
   } catch (const io::FileError& fault) {
     throw StartError(fault.what());
   }
   fmt::print("taken away: Phoenix may quote again\n");
+  return 0;
+}
+
+int orders_claim(const EmergencyArguments& arguments) {
+  const Config config = load_for_emergency(arguments.config);
+  const io::GuardLatches guards{config.data_dir};
+  const auto held = asked_for(guards.names(engine::foreign_suffix), arguments.symbols);
+  if (held.empty()) {
+    fmt::print("nothing to claim: no symbol of {} is held because of orders or trades that are not ours\n",
+               config.data_dir.string());
+    return 0;
+  }
+  fmt::print("held because of orders or trades that are not ours: {}\n", fmt::join(held, ", "));
+  if (!agreed(
+          arguments,
+          "Claiming says that you know them: Phoenix leaves such orders alone, counts their trades in the "
+          "position, and quotes again."))
+    return 1;
+  try {
+    for (const auto& name : held) guards.clear(name, engine::foreign_suffix);
+    record_rearmed(config, "by phoenix orders claim");
+  } catch (const io::FileError& fault) {
+    throw StartError(fault.what());
+  }
+  fmt::print("claimed: Phoenix may quote again\n");
   return 0;
 }
 

@@ -63,6 +63,14 @@ void ExchangeHost::stop() {
   server_->stop();
 }
 
+void ExchangeHost::ask(ControlRequest request, std::function<void(io::HttpReply)> answer) {
+  {
+    const std::lock_guard lock{asked_mutex_};
+    asked_.emplace_back(std::move(request), std::move(answer));
+  }
+  server_->wake();
+}
+
 void ExchangeHost::remember(std::string_view address) {
   if (addresses_.size() < addresses_max) addresses_.emplace(address);
 }
@@ -197,13 +205,21 @@ void ExchangeHost::on_timer(base::LocalTime now) {
   faults_.advance(now, actions_);
   run_late(now);
   settle(now);
-  if (!control_) return;
-  for (const auto& request : control_->take_requests()) {
-    const ControlView view{.exchange = exchange_, .opened = opened_, .addresses = addresses_};
-    auto reply = control_reply(request, view, faults_, now, actions_);
-    settle(now);
-    control_->answer(request.call, std::move(reply));
+  std::vector<std::pair<ControlRequest, std::function<void(io::HttpReply)>>> asked;
+  {
+    const std::lock_guard lock{asked_mutex_};
+    asked = std::exchange(asked_, {});
   }
+  for (const auto& [request, answer] : asked) answer(control(request, now));
+  if (!control_) return;
+  for (const auto& request : control_->take_requests()) control_->answer(request.call, control(request, now));
+}
+
+io::HttpReply ExchangeHost::control(const ControlRequest& request, base::LocalTime now) {
+  const ControlView view{.exchange = exchange_, .opened = opened_, .addresses = addresses_};
+  auto reply = control_reply(request, view, faults_, now, actions_);
+  settle(now);
+  return reply;
 }
 
 void ExchangeHost::settle(base::LocalTime now) {

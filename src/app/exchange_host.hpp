@@ -8,8 +8,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -42,6 +44,9 @@ class ExchangeHost final : public io::ServerHandler {
 
   void start();
   void stop();
+  /// Any thread: carries out a request of the control endpoint that came by another way; its `call` is not
+  /// looked at. `answer` is called on this host's thread, or never when it stops before.
+  void ask(ControlRequest request, std::function<void(io::HttpReply)> answer);
   std::uint16_t plain_port() const { return server_->plain_port(); }
   std::uint16_t tls_port() const { return server_->tls_port(); }
   std::optional<std::uint16_t> control_port() const;
@@ -68,6 +73,7 @@ class ExchangeHost final : public io::ServerHandler {
 
   /// Brings everything that is under way to where it belongs.
   void settle(base::LocalTime now);
+  io::HttpReply control(const ControlRequest& request, base::LocalTime now);
   void carry_out(exchange::FaultAction& action, base::LocalTime now);
   void send(const exchange::Out& out);
   void execute(Late late, base::LocalTime now);
@@ -86,6 +92,8 @@ class ExchangeHost final : public io::ServerHandler {
   std::deque<std::pair<base::LocalTime, io::CallId>> silent_;  ///< never answered, and when they are dropped
   std::map<std::string, Opened, std::less<>> opened_;
   std::set<std::string> addresses_;
+  std::mutex asked_mutex_;
+  std::vector<std::pair<ControlRequest, std::function<void(io::HttpReply)>>> asked_;
   std::unique_ptr<io::Server> server_;
   std::unique_ptr<ExchangeControl> control_;
 };

@@ -1,3 +1,4 @@
+#include "app/alert_host.hpp"
 #include "app/commands.hpp"
 #include "app/config.hpp"
 #include "app/log.hpp"
@@ -79,7 +80,8 @@ class GuardShell {
         latch_{config_.data_dir},
         lock_path_{account_lock_path(config_, credentials)},
         desk_{clock_, config_, credentials},
-        guard_{{.restart = arguments.restart, .recv_window = config_.engine.recv_window}} {}
+        guard_{{.restart = arguments.restart, .recv_window = config_.engine.recv_window}},
+        alerts_{clock_, config_.alerts, {}, {}, log_} {}
 
   int run(base::Duration interval, std::optional<base::Duration> run_for) {
     const io::StopSignals signals;
@@ -146,7 +148,11 @@ class GuardShell {
       log_(engine::Severity::error, fault.what());
     }
   }
-  void perform(const ops::GuardAlert& a) { log_(engine::Severity::warning, a.text); }
+  void perform(const ops::GuardAlert& a) {
+    log_(engine::Severity::warning, a.text);
+    alerts_.tell(ops::AlertLevel::critical, "guard: " + a.text,
+                 fmt::format("phoenix doctor -c {}", config_path_.string()));
+  }
   void perform(const ops::GuardNote& a) { log_(engine::Severity::info, a.text); }
 
   void reap() {
@@ -165,6 +171,7 @@ class GuardShell {
   std::filesystem::path lock_path_;
   VenueDesk desk_;
   ops::Guard guard_;
+  AlertHost alerts_;
   pid_t child_ = 0;
   bool first_turn_ = true;
 };

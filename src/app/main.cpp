@@ -67,6 +67,29 @@ void add_decimal(CLI::App& command, const std::string& name, Assign assign, std:
       ->type_name("NUMBER");
 }
 
+/// What a modelled account is told.
+template <class Settings>
+void add_account_options(CLI::App& command, Settings& settings) {
+  command
+      .add_option_function<std::string>(
+          "--queue",
+          [&settings](const std::string& word) {
+            settings.queue = word == "proportional" ? exchange::ExternalQueue::proportional
+                                                    : exchange::ExternalQueue::from_behind;
+          },
+          "who leaves a level that shrinks: conservative (the last) or proportional; else conservative")
+      ->check(CLI::IsMember({"conservative", "proportional"}));
+  add_decimal<model::Rate>(
+      command, "--maker-fee", [&settings](model::Rate rate) { settings.maker_fee = rate; }, "-0.1", "0.1",
+      "as a ratio; else the venue's first tier");
+  add_decimal<model::Rate>(
+      command, "--taker-fee", [&settings](model::Rate rate) { settings.taker_fee = rate; }, "-0.1", "0.1",
+      "as a ratio; else the venue's first tier");
+  add_decimal<model::Money>(
+      command, "--wallet", [&settings](model::Money wallet) { settings.wallet = wallet; }, "0", "1000000000",
+      "of each quote asset at the start; else 10000");
+}
+
 /// What a backtest is told beside its configuration.
 void add_backtest_options(CLI::App& command, BacktestSettings& settings) {
   command
@@ -77,29 +100,12 @@ void add_backtest_options(CLI::App& command, BacktestSettings& settings) {
           },
           "grid or glft; else as configured")
       ->check(CLI::IsMember({"grid", "glft"}));
-  command
-      .add_option_function<std::string>(
-          "--queue",
-          [&settings](const std::string& word) {
-            settings.queue = word == "proportional" ? exchange::ExternalQueue::proportional
-                                                    : exchange::ExternalQueue::from_behind;
-          },
-          "who leaves a level that shrinks: conservative (the last) or proportional; else conservative")
-      ->check(CLI::IsMember({"conservative", "proportional"}));
+  add_account_options(command, settings);
   add_duration(command, "--feed-latency", settings.feed_latency, "market data from the venue to us");
   add_duration(command, "--order-latency", settings.order_latency, "orders and answers, one way");
   command.add_flag_callback(
       "--recorded-lag", [&settings] { settings.feed_lag = sim::BacktestOptions::FeedLag::recorded; },
       "market data comes later by what the recording was later than at its best");
-  add_decimal<model::Rate>(
-      command, "--maker-fee", [&settings](model::Rate rate) { settings.maker_fee = rate; }, "-0.1", "0.1",
-      "as a ratio; else the venue's first tier");
-  add_decimal<model::Rate>(
-      command, "--taker-fee", [&settings](model::Rate rate) { settings.taker_fee = rate; }, "-0.1", "0.1",
-      "as a ratio; else the venue's first tier");
-  add_decimal<model::Money>(
-      command, "--wallet", [&settings](model::Money wallet) { settings.wallet = wallet; }, "0", "1000000000",
-      "of each quote asset at the start; else 10000");
 }
 
 /// An option whose value is an instant such as 2026-01-31T12:00.
@@ -142,10 +148,31 @@ int dispatch(int argc, char** argv) {
   auto* run_command = app.add_subcommand("run", "the market maker");
   run_command->add_option("-c,--config", run_arguments.config, "configuration file")->required();
   add_duration(*run_command, "--for", run_arguments.run_for, "how long; else until Ctrl-C");
+  bool on_paper = false, is_limited = false, is_full = false;
+  PaperSettings paper;
+  bool is_insecure = false;
+  const auto add_insecure_bind = [&is_insecure](CLI::App& command) {
+    command.add_flag("--insecure-bind", is_insecure,
+                     "metrics_address may be beyond this machine without a token: whoever reaches it reads "
+                     "everything");
+  };
+  add_insecure_bind(*run_command);
+  auto* paper_flag = run_command->add_flag(
+      "--paper", on_paper, "orders meet a model of the queue over the venue's real market; needs no key");
+  auto* limited_flag = run_command->add_flag(
+      "--limited", is_limited, "one symbol, its smallest orders, two layers a side; usual on live hosts");
+  run_command->add_flag("--full", is_full, "everything as configured; usual on all other hosts")
+      ->excludes(limited_flag);
+  add_duration(*run_command, "--order-latency", paper.order_latency,
+               "with --paper: orders and answers, one way; else as measured");
+  add_account_options(*run_command, paper);
+  for (const char* option : {"--order-latency", "--queue", "--maker-fee", "--taker-fee", "--wallet"})
+    run_command->get_option(option)->needs(paper_flag);
 
   RecordArguments record_arguments;
   auto* record_command = app.add_subcommand(
       "record", "the recorder: trades, books and signals of the market into Parquet; needs no key");
+  add_insecure_bind(*record_command);
   record_command->add_option("-c,--config", record_arguments.config,
                              "configuration file; else the defaults and the environment");
   add_duration(*record_command, "--for", record_arguments.run_for, "how long; else until Ctrl-C");
@@ -314,7 +341,8 @@ int dispatch(int argc, char** argv) {
   emergency_command->require_subcommand(1);
   auto* cancel_all_command = emergency_command->add_subcommand(
       "cancel-all", "sets the kill latch, then cancels every order of ours until the venue lists none");
-  auto* re_arm_command = emergency_command->add_subcommand("re-arm", "takes the kill latch away");
+  auto* re_arm_command = emergency_command->add_subcommand(
+      "re-arm", "takes the kill latch and those of the guards of risk away");
   auto* close_all_command = emergency_command->add_subcommand(
       "close-all",
       "the same, then closes positions with orders that only reduce, until the venue lists none");
@@ -322,6 +350,17 @@ int dispatch(int argc, char** argv) {
     command->add_option("-c,--config", emergency_arguments.config, "configuration file")->required();
     command->add_flag("--yes", yes, "do not ask");
   }
+  re_arm_command->add_option("--symbol", emergency_arguments.symbols,
+                             "what the guards latched of this one alone; may be given again");
+  auto* orders_command = app.add_subcommand("orders", "about orders on the account");
+  orders_command->require_subcommand(1);
+  auto* claim_command = orders_command->add_subcommand(
+      "claim", "orders and trades that are not Phoenix's are yours: symbols held by them may quote again");
+  claim_command->add_option("-c,--config", emergency_arguments.config, "configuration file")->required();
+  claim_command->add_flag("--yes", yes, "do not ask");
+  claim_command->add_option("--symbol", emergency_arguments.symbols, "of this one alone; may be given again");
+  bool of_paper = false;
+  re_arm_command->add_flag("--paper", of_paper, "of the paper run of this configuration");
   bool rehearse = false;
   for (auto* command : {cancel_all_command, close_all_command}) {
     command->add_option("--symbol", emergency_arguments.symbols,
@@ -352,6 +391,35 @@ int dispatch(int argc, char** argv) {
   add_duration(*doctor_command, "--last", last, "how far back; else 1h");
   doctor_command->add_flag("--json", json, "print it as JSON");
 
+  StatusArguments status_arguments;
+  bool once = false, about_recorder = false;
+  auto* status_command = app.add_subcommand("status", "what a running Phoenix does and holds, live");
+  status_command->footer(
+      "Examples:\n  phoenix status -c configs/local.yaml\n  phoenix status -c configs/local.yaml --once\n"
+      "  phoenix status -c configs/local.yaml --once --json");
+  auto* traffic_command =
+      app.add_subcommand("traffic", "bytes a second of a running Phoenix, by connection and stream, live");
+  traffic_command->footer(
+      "Examples:\n  phoenix traffic -c configs/local.yaml\n  phoenix traffic -c configs/local.yaml --once");
+  for (auto* command : {status_command, traffic_command}) {
+    command->add_option("-c,--config", status_arguments.config, "configuration file")->required();
+    command->add_flag("--record", about_recorder, "as `phoenix record` reads it");
+    command->add_flag("--once", once, "one table; usual where the output is no terminal");
+    command->add_flag("--json", json, "print once what /status says");
+  }
+  HealthArguments health_arguments;
+  auto* health_command = app.add_subcommand(
+      "health", "is it well? every check with what helps; exit code 0 healthy, 1 warning, 2 severe");
+  health_command->footer(
+      "Examples:\n  phoenix health -c configs/local.yaml\n  phoenix health -c configs/local.yaml --json\n"
+      "  phoenix health -c configs/local.yaml --watch 30s");
+  health_command->add_option("-c,--config", health_arguments.config, "configuration file")->required();
+  health_command->add_flag("--record", about_recorder, "as `phoenix record` reads it");
+  add_duration(*health_command, "--watch", health_arguments.watch, "look again so often, one line each");
+  health_command->add_flag("--json", json, "print it as JSON");
+  auto* metrics_command =
+      app.add_subcommand("metrics", "every metric with its type, unit, labels and meaning");
+
   ConfigCheckArguments check_arguments;
   auto* config_command = app.add_subcommand("config", "about configuration files");
   config_command->require_subcommand(1);
@@ -360,6 +428,20 @@ int dispatch(int argc, char** argv) {
   check_command->add_option("file,-c,--config", check_arguments.config, "configuration file")->required();
   bool to_record = false;
   check_command->add_flag("--record", to_record, "as `phoenix record` reads it");
+  AlertsArguments alerts_arguments;
+  auto* alerts_command = app.add_subcommand("alerts", "about what is told, and to whom");
+  alerts_command->require_subcommand(1);
+  auto* alerts_list_command = alerts_command->add_subcommand("list", "the alert rules");
+  alerts_list_command->add_option("-c,--config", alerts_arguments.config, "as this file changes them");
+  bool prometheus = false;
+  alerts_list_command->add_flag("--prometheus", prometheus, "as a rules file for Prometheus")
+      ->excludes(alerts_list_command->add_flag("--json", json, "print them as JSON"));
+  auto* alerts_test_command =
+      alerts_command->add_subcommand("test", "sends one message to each channel and says what it answered");
+  alerts_test_command->add_option("-c,--config", alerts_arguments.config, "configuration file")->required();
+  for (auto* command : {alerts_list_command, alerts_test_command})
+    command->add_flag("--record", to_record, "as `phoenix record` reads it");
+
   ConfigShowArguments show_arguments;
   auto* show_command = config_command->add_subcommand(
       "show", "the settings in force, and where each comes from: default, line or variable");
@@ -381,10 +463,17 @@ int dispatch(int argc, char** argv) {
   emergency_arguments.whose = everybodys ? WhoseOrders::all : WhoseOrders::ours;
   emergency_arguments.rehearsal = rehearse ? Rehearsal::yes : Rehearsal::no;
   emergency_arguments.haste = at_market ? Haste::yes : Haste::no;
+  emergency_arguments.run = of_paper ? WhichRun::paper : WhichRun::real;
   emergency_arguments.consent = yes ? Consent::given : Consent::ask;
   doctor_arguments.last = last.value_or(doctor_arguments.last);
+  run_arguments.insecure_bind = record_arguments.insecure_bind =
+      is_insecure ? InsecureBind::yes : InsecureBind::no;
   if (*demo_command) return demo(demo_arguments);
-  if (*run_command) return run(run_arguments);
+  if (*run_command) {
+    if (on_paper) run_arguments.paper = paper;
+    run_arguments.extent = is_limited ? Extent::limited : is_full ? Extent::full : Extent::usual;
+    return run(run_arguments);
+  }
   if (*record_command) return record(record_arguments);
   if (*query_command) {
     if (!print_schema && (query_arguments.directory.empty() || query_arguments.sql.empty()))
@@ -408,19 +497,40 @@ int dispatch(int argc, char** argv) {
   if (*sweep_command) return sweep(sweep_arguments);
   if (*simulate_command) return simulate(simulate_arguments);
   if (*guard_command) return guard(guard_arguments);
+  if (*status_command || *traffic_command) {
+    status_arguments.purpose = about_recorder ? Purpose::record : Purpose::run;
+    status_arguments.looks = once ? Looks::one : Looks::many;
+    status_arguments.format = json ? Format::json : Format::text;
+    return *status_command ? status(status_arguments) : traffic(status_arguments);
+  }
+  if (*health_command) {
+    health_arguments.purpose = about_recorder ? Purpose::record : Purpose::run;
+    health_arguments.format = json ? Format::json : Format::text;
+    return health(health_arguments);
+  }
+  if (*metrics_command) return metrics();
   if (*preflight_command) {
     preflight_arguments.format = json ? Format::json : Format::text;
     return preflight(preflight_arguments);
   }
   if (*close_all_command) return emergency_close_all(emergency_arguments);
   if (*cancel_all_command) return emergency_cancel_all(emergency_arguments);
+  if (*claim_command) return orders_claim(emergency_arguments);
   if (*re_arm_command) return emergency_re_arm(emergency_arguments);
   if (*doctor_command) {
     if (!doctor_arguments.config && doctor_arguments.directory.empty())
       throw StartError("doctor: name a data directory, or a configuration file with -c");
     return doctor(doctor_arguments);
   }
-  check_arguments.purpose = show_arguments.purpose = to_record ? Purpose::record : Purpose::run;
+  check_arguments.purpose = show_arguments.purpose = alerts_arguments.purpose =
+      to_record ? Purpose::record : Purpose::run;
+  if (*alerts_list_command) {
+    alerts_arguments.format = prometheus ? AlertsFormat::prometheus
+                              : json     ? AlertsFormat::json
+                                         : AlertsFormat::text;
+    return alerts_list(alerts_arguments);
+  }
+  if (*alerts_test_command) return alerts_test(alerts_arguments);
   if (*show_command) {
     show_arguments.format = json ? Format::json : Format::text;
     return config_show(show_arguments);

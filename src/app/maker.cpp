@@ -1,6 +1,7 @@
 #include "app/maker.hpp"
 
 #include "app/recorder.hpp"
+#include "app/status_fill.hpp"
 #include "app/time_text.hpp"
 #include "engine/log_replay.hpp"
 
@@ -25,12 +26,12 @@ std::filesystem::path account_lock_path(const Config& config, const Credentials&
                                credentials.api_key);
 }
 
-void refuse_when_latched(const Config& config, const std::filesystem::path& config_file) {
+void refuse_when_latched(const Config& config, const std::string& options) {
   const auto record = io::LatchFile{config.data_dir}.read();
   if (!record) return;
-  throw StartError(fmt::format(
-      "the kill latch is set since {}: {}; when that is dealt with: phoenix emergency re-arm -c {}",
-      utc_text(record->at), record->reason, config_file.string()));
+  throw StartError(
+      fmt::format("the kill latch is set since {}: {}; when that is dealt with: phoenix emergency re-arm {}",
+                  utc_text(record->at), record->reason, options));
 }
 
 namespace {
@@ -75,10 +76,11 @@ std::unique_ptr<engine::Engine> make_engine(const Config& config, const Credenti
 }
 
 Maker::Maker(const io::RealClock& clock, Config config, const std::string& config_text,
-             const Credentials& credentials, io::LiveHost::Logger log)
+             const Credentials& credentials, io::LiveHost::Logger log, LocalResults local_results,
+             const std::optional<sim::PaperOptions>& paper)
     : config_(std::move(config)),
       lock_(lock_directory(config_.data_dir)),
-      account_lock_(lock_account(config_, credentials)),
+      account_lock_(paper ? std::nullopt : std::optional{lock_account(config_, credentials)}),
       log_(log),
       latch_(config_.data_dir),
       latch_watcher_(latch_.path()),
@@ -93,15 +95,20 @@ Maker::Maker(const io::RealClock& clock, Config config, const std::string& confi
                                                  symbol.empty() ? "account" : symbol, text));
       config_.engine.guard_latches.push_back({symbol, text});
     }
-    state_ = open_state();
+    state_ = open_state(local_results);
     config_.engine.ledger = state_->loaded();
     engine_ = make_engine(config_, credentials, run_epoch_);
 
     io::LiveHostOptions host;
     host.rest = endpoint(config_.hosts.rest, config_.ca_file);
     host.stream = endpoint(config_.hosts.streams, config_.ca_file);
-    host.order_api = endpoint(config_.hosts.ws_api, config_.ca_file);
-    host.api_key = credentials.api_key;
+    if (paper) {
+      paper_ = make_paper_venue(*paper, *engine_);
+      host.local_venue = paper_.get();
+    } else {
+      host.order_api = endpoint(config_.hosts.ws_api, config_.ca_file);
+      host.api_key = credentials.api_key;
+    }
     host.deflate = config_.deflate == Switch::on ? io::Deflate::offer : io::Deflate::refuse;
     host.waiting = config_.busy_poll == Switch::on ? io::Waiting::spin : io::Waiting::block;
     host.recording = recording_.get();
@@ -117,9 +124,20 @@ Maker::Maker(const io::RealClock& clock, Config config, const std::string& confi
     incidents_ = std::make_unique<io::IncidentLog>(config_.data_dir);
     progress_ = std::make_unique<io::ProgressFile>(io::ProgressFile::path_in(config_.data_dir));
     watch_over(host, log);
+    AlertActions alert_actions{.hold = [this](io::LiveHostOptions::Hold hold) { ask_hold(std::move(hold)); },
+                               .kill = [this](std::string_view reason) { latch_.set(reason, clock_.now()); }};
+    alerts_ = std::make_unique<AlertHost>(
+        clock, config_.alerts, [this] { return host_->status(); }, std::move(alert_actions), log_);
     if (config_.metrics_port) {
-      ops_host_ = std::make_unique<OpsHost>(clock, config_.metrics_address, *config_.metrics_port,
-                                            [this] { return host_->status(); });
+      OpsHostOptions ops{.address = config_.metrics_address,
+                         .port = *config_.metrics_port,
+                         .access = load_dashboard_access(config_),
+                         .data_dir = config_.data_dir,
+                         .feed = &feed_,
+                         .actions = {}};
+      ops.actions.hold = [this](io::LiveHostOptions::Hold hold) { ask_hold(std::move(hold)); };
+      ops.actions.kill = [this](std::string_view reason) { latch_.set(reason, clock_.now()); };
+      ops_host_ = std::make_unique<OpsHost>(clock, std::move(ops), [this] { return status(); });
     }
     host_ = std::make_unique<io::LiveHost>(clock, *engine_, std::move(host), std::move(log));
   } catch (const StartError&) {
@@ -129,7 +147,7 @@ Maker::Maker(const io::RealClock& clock, Config config, const std::string& confi
   }
 }
 
-std::unique_ptr<io::StateStore> Maker::open_state() const {
+std::unique_ptr<io::StateStore> Maker::open_state(LocalResults local_results) const {
   io::StateStoreOptions options;
   options.directory = config_.data_dir;
   options.venue = fmt::format("{} {}:{}", config_.engine.product == model::Product::spot ? "spot" : "usdm",
@@ -137,10 +155,10 @@ std::unique_ptr<io::StateStore> Maker::open_state() const {
   for (std::size_t i = 0; i < config_.engine.symbols.size(); ++i)
     options.symbols.push_back(
         {model::SymbolId{static_cast<std::uint16_t>(i)}, config_.engine.symbols[i].name});
-  // A local exchange forgets its accounts when it ends, and begins the same trade ids anew: what an earlier
-  // one did is no history of this one's.
   const auto& host = config_.hosts.rest.host;
-  if (host == "localhost" || host == "127.0.0.1" || host == "::1") {
+  const bool is_local = host == "localhost" || host == "127.0.0.1" || host == "::1";
+  const bool is_paper = !account_lock_;
+  if ((is_local || is_paper) && local_results == LocalResults::forget) {
     std::error_code ignored;
     for (const char* file : {"state.db-wal", "state.db-shm", "state.db"})
       std::filesystem::remove(config_.data_dir / file, ignored);
@@ -155,7 +173,10 @@ std::unique_ptr<io::StateStore> Maker::open_state() const {
 
 /// All of it happens on the engine's thread.
 void Maker::watch_over(io::LiveHostOptions& host, const io::LiveHost::Logger& log) {
-  host.on_incident = [this](const ops::Incident& incident) { incidents_->append(incident); };
+  host.on_incident = [this](const ops::Incident& incident) {
+    incidents_->append(incident);
+    feed_.on_incident(incident);
+  };
   host.set_latch = [this, log](std::string_view reason) {
     try {
       latch_.set(reason, clock_.now());
@@ -172,8 +193,13 @@ void Maker::watch_over(io::LiveHostOptions& host, const io::LiveHost::Logger& lo
     }
   };
   host.changed_options = [this] { return config_watch_ ? config_watch_->poll(clock_.now()) : std::nullopt; };
-  host.rearmed = [this] { return guard_latches_.take_rearmed(); };
-  host.keep_state = [this](const order::StateRecord& record) { state_->append(record); };
+  host.rearmed = [this] { return rearmed(); };
+  host.claimed = [this] { return std::exchange(claimed_, {}); };
+  host.hold_asked = [this] { return holds_.take(); };
+  host.keep_state = [this](const order::StateRecord& record) {
+    state_->append(record);
+    feed_.on_state(*engine_, record, clock_.now());
+  };
   host.latch = [this] {
     if (latch_watcher_.poll()) {
       const auto record = latch_.read();
@@ -183,9 +209,28 @@ void Maker::watch_over(io::LiveHostOptions& host, const io::LiveHost::Logger& lo
   };
   host.on_alive = [this](base::LocalTime now, std::uint64_t steps) {
     steps_.store(steps, std::memory_order_relaxed);
+    feed_.look(*engine_, now);
     tell_progress(
         now, stopping_.load(std::memory_order_relaxed) ? ops::RunPhase::stopping : ops::RunPhase::running);
   };
+}
+
+/// A person took away what a guard had latched; a hold because of others' orders is claimed instead.
+std::optional<std::string> Maker::rearmed() {
+  auto name = guard_latches_.take_rearmed();
+  if (!name || !name->ends_with(engine::foreign_suffix)) return name;
+  claimed_ = name->substr(0, name->size() - engine::foreign_suffix.size());
+  return std::nullopt;
+}
+
+ops::Status Maker::status() const {
+  auto status = host_->status();
+  status.paper = paper_ != nullptr;
+  status.limited = config_.first_start.has_value();
+  fill_state_store(status, state_->status());
+  fill_process(status);
+  if (alerts_) alerts_->fill(status);
+  return status;
 }
 
 void Maker::tell_progress(base::LocalTime now, ops::RunPhase phase) {
@@ -206,6 +251,7 @@ void Maker::watch_config(const std::filesystem::path& file) {
 void Maker::start() {
   tell_progress(clock_.now(), ops::RunPhase::starting);
   host_->start();
+  alerts_->start();
   if (ops_host_) ops_host_->start();
 }
 
@@ -221,6 +267,8 @@ void Maker::stop() {
   if (recording_) close_recording(*recording_, log_);
   // Only an end of its own will is one: whoever watches tells it from a death by this.
   if (finished) tell_progress(clock_.now(), ops::RunPhase::finished);
+  // Last, because it may wait for the network.
+  alerts_.reset();
 }
 
 }  // namespace phoenix::app

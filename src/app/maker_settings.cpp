@@ -1,5 +1,7 @@
 #include "app/maker_settings.hpp"
 
+#include "app/dashboard_access.hpp"
+
 #include <array>
 
 namespace phoenix::app {
@@ -27,10 +29,9 @@ Setting<Target> ratio_bps(std::string key, const std::string& max, Rate Target::
 }
 
 Setting<Config> metrics_address() {
-  return {"metrics_address", "", "127.0.0.1, ::1", [](const Config& c) { return c.metrics_address; },
+  return {"metrics_address", "", "an IP address", [](const Config& c) { return c.metrics_address; },
           [](Config& c, const std::string& text) -> std::string {
-            if (text != "127.0.0.1" && text != "::1")
-              return "must be 127.0.0.1 or ::1: metrics have no login";
+            if (!is_ip_address(text)) return fmt::format("must be an IP address, was '{}'", text);
             c.metrics_address = text;
             return {};
           }};
@@ -93,6 +94,7 @@ std::vector<Setting<Config>> make_global_settings() {
        {flag("deflate", &C::deflate), flag("busy_poll", &C::busy_poll), flag("input_log", &C::input_log),
         words_of("data_dir", "", &C::data_dir), words_of("credentials_file", "", &C::credentials_file),
         flag("apply_account_settings", &C::apply_account_settings), metrics_address(), metrics_port(),
+        words_of("metrics_token_file", "", &C::metrics_token_file),
         word<C, std::string>(
             "log_level", "",
             {{"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}},
@@ -232,8 +234,8 @@ std::vector<Setting<engine::SymbolOptions>> engine_symbol_settings() {
             exact("price_collar", least, "1", &L::price_collar),
             exact("order_notional_max", "0", most, &L::order_notional_max)});
   add_part(all, "", &S::guard, guard_settings());
-  all.push_back(maybe_exact("tick_size", least, most, &S::tick_size));
-  all.push_back(maybe_exact("min_qty", least, most, &S::qty_min));
+  all.push_back(exact("tick_size", least, most, &S::tick_size));
+  all.push_back(exact("min_qty", least, most, &S::qty_min));
   return all;
 }
 

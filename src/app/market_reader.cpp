@@ -1,13 +1,11 @@
 #include "app/market_reader.hpp"
 
 #include "app/config.hpp"
+#include "app/recording_rows.hpp"
 #include "app/time_text.hpp"
 #include "engine/recorded_line.hpp"
 #include "io/files.hpp"
-#include "record/journal_format.hpp"
-#include "record/layout.hpp"
 #include "record/log_format.hpp"
-#include "record/row.hpp"
 #include "venue/binance/market_decoder.hpp"
 
 #include <algorithm>
@@ -31,7 +29,6 @@ constexpr base::Duration horizon = base::seconds{1};
 constexpr base::Duration snapshot_wait = base::seconds{10};
 constexpr base::Duration jump_max = base::hours{24 * 7};
 constexpr std::size_t pending_max = 5'000, items_max = 100'000, others_max = 20;
-constexpr std::size_t segment_bytes_max = std::size_t{4} << 30;
 
 std::optional<base::Duration> lag(std::optional<LocalTime> received, VenueTime sent) {
   if (!received) return std::nullopt;
@@ -148,112 +145,7 @@ class CapturedFiles final : public MarketReader::Source {
   std::uint64_t bytes_total_ = 0;
 };
 
-/// Rows of a journal: the chain and the tape as the recorder accepted them.
-class JournalRows final : public MarketReader::Source {
- public:
-  explicit JournalRows(const fs::path& directory) {
-    std::map<record::SegmentId, fs::path> found;
-    std::error_code fault;
-    for (const auto& entry : fs::directory_iterator(directory / "journal", fault)) {
-      const auto file = record::parse_segment_name(entry.path().filename().string());
-      if (!file || file->state != record::SegmentState::sealed) continue;
-      found.emplace(file->id, entry.path());
-      bytes_total_ += fs::file_size(entry.path(), fault);
-    }
-    for (const auto& [id, path] : found) segments_.push_back(path);
-    if (segments_.empty()) {
-      throw StartError(directory.string() +
-                       ": no journal to read: it is kept only with keep_journal in the configuration");
-    }
-  }
-
-  bool read_some(MarketReader& to) override {
-    if (!reader_) {
-      if (next_ == segments_.size()) return false;
-      bytes_ = io::read_file(segments_[next_++], segment_bytes_max);
-      reader_.emplace(bytes_);
-    }
-    for (int i = 0; i < 256; ++i) {
-      const auto record = reader_->next();
-      if (!record) {
-        if (reader_->fault()) {
-          to.count_unreadable();
-          reader_->skip_damage();
-          continue;
-        }
-        bytes_done_ += bytes_.size();
-        reader_.reset();
-        return true;
-      }
-      if (record->kind != record::journal_kind_row) continue;
-      to.count_line();
-      if (const auto row = record::decode_row(record->payload)) {
-        use(*row, to);
-      } else {
-        to.count_unreadable();
-      }
-    }
-    return true;
-  }
-  std::uint64_t bytes_read() const override { return bytes_done_ + (reader_ ? reader_->offset() : 0); }
-  std::uint64_t bytes_total() const override { return bytes_total_; }
-
- private:
-  static VenueTime venue_time(const record::RowView& row, std::size_t column) {
-    return base::venue_time_ns(row.integer(column));
-  }
-  static void levels(const record::RowView& row, std::size_t column, std::vector<model::Level>& out) {
-    out.clear();
-    for (std::size_t i = 0; i < row.levels_count(column); ++i) out.push_back(row.level(column, i));
-  }
-
-  void use(const record::RowView& row, MarketReader& to) {
-    using record::Kind;
-    const auto column = [&](std::string_view name) { return record::column_index(row.kind(), name); };
-    const auto received = [&] { return base::local_time_ns(row.integer(column("recv_time"))); };
-    const VenueTime at = base::venue_time_ns(row.event_time_ns());
-    if (row.kind() == Kind::depth) {
-      levels(row, column("bids"), bids_);
-      levels(row, column("asks"), asks_);
-      const std::int64_t last_id = row.integer(column("last_id"));
-      if (row.boolean(column("is_snapshot"))) {
-        model::DepthSnapshot snapshot{.last_id = last_id, .event_time = at, .bids = bids_, .asks = asks_};
-        return to.take(row.symbol(), snapshot, received());
-      }
-      model::DepthDelta delta{.first_id = row.integer(column("first_id")), .last_id = last_id};
-      delta.event_time = at;
-      if (!row.is_null(column("transaction_time")))
-        delta.transaction_time = venue_time(row, column("transaction_time"));
-      if (!row.is_null(column("prev_id"))) delta.prev_id = row.integer(column("prev_id"));
-      delta.bids = bids_;
-      delta.asks = asks_;
-      to.take(row.symbol(), delta, received());
-    } else if (row.kind() == Kind::trades) {
-      model::AggTrade trade;
-      trade.first_trade_id = row.integer(column("first_trade_id"));
-      trade.last_trade_id = row.integer(column("last_trade_id"));
-      trade.price = model::Price::from_raw(row.integer(column("price")));
-      trade.qty = model::Qty::from_raw(row.integer(column("qty")));
-      trade.aggressor = row.boolean(column("is_buyer_maker")) ? model::Side::ask : model::Side::bid;
-      trade.trade_time = trade.event_time = at;
-      to.take(row.symbol(), trade, received());
-    } else if (row.kind() == Kind::mark_price) {
-      model::MarkPrice mark;
-      mark.mark = model::Price::from_raw(row.integer(column("mark_price")));
-      mark.index = model::Price::from_raw(row.integer(column("index_price")));
-      mark.funding_rate = model::Rate::from_raw(row.integer(column("funding_rate")));
-      mark.event_time = at;
-      to.take(row.symbol(), mark, received());
-    }
-  }
-
-  std::vector<fs::path> segments_;
-  std::size_t next_ = 0;
-  std::string bytes_;
-  std::optional<record::JournalReader> reader_;
-  std::uint64_t bytes_done_ = 0, bytes_total_ = 0;
-  std::vector<model::Level> bids_, asks_;
-};
+}  // namespace
 
 bool is_input_log(const fs::path& path) {
   std::ifstream file{path, std::ios::binary};
@@ -261,8 +153,6 @@ bool is_input_log(const fs::path& path) {
   file.read(head.data(), static_cast<std::streamsize>(head.size()));
   return file.gcount() == static_cast<std::streamsize>(head.size()) && head == record::log_magic;
 }
-
-}  // namespace
 
 bool MarketReader::Due::operator>(const Due& other) const {
   return std::tie(at, rank, order) > std::tie(other.at, other.rank, other.order);
@@ -274,7 +164,10 @@ MarketReader::MarketReader(const std::vector<fs::path>& data, const std::set<std
   for (const auto& path : data) {
     std::error_code ignored;
     if (fs::is_directory(path, ignored)) {
-      sources_.push_back(std::make_unique<JournalRows>(path));
+      auto rows = find_recorded_rows(path, symbols);
+      for (const auto& other : rows.others) take_other(other);
+      stats_.hours_without_depth += rows.hours_without_depth;
+      sources_.push_back(read_recorded_rows(std::move(rows)));
     } else if (is_input_log(path)) {
       throw StartError(path.string() + ": is the input log of one run, not a recorded market");
     } else {
@@ -338,11 +231,15 @@ std::optional<MarketEvent> MarketReader::next() {
   return item.event;
 }
 
+void MarketReader::take_other(std::string_view symbol) {
+  if (others_.size() < others_max) others_.emplace(symbol);
+}
+
 std::optional<std::size_t> MarketReader::place_of(std::string_view symbol) {
   const auto found = places_.find(symbol);
   if (found != places_.end()) return found->second;
   if (!wanted_.empty() && !wanted_.contains(std::string{symbol})) {
-    if (others_.size() < others_max) others_.emplace(symbol);
+    take_other(symbol);
     return std::nullopt;
   }
   const std::size_t place = names_.size();
@@ -461,36 +358,31 @@ void MarketReader::take(std::string_view symbol, const model::DepthSnapshot& sna
   }
 }
 
-void MarketReader::take(std::string_view symbol, const model::Trade& trade,
-                        std::optional<LocalTime> received) {
-  const auto place = place_of(symbol);
-  if (!place || trade.kind != model::TradeKind::market) return;  // others go past the book
-  Chain& chain = chains_[*place];
-  if (trade.id <= chain.last_trade_id) {
+template <class Tape>
+void MarketReader::add_trade(std::size_t place, std::int64_t last_id, const Tape& trade,
+                             std::optional<LocalTime> received) {
+  Chain& chain = chains_[place];
+  if (last_id <= chain.last_trade_id) {
     ++stats_.repeated;
     return;
   }
-  chain.last_trade_id = trade.id;
-  Item& item = add(*place, MarketEvent::Kind::trade, trade.trade_time, lag(received, trade.event_time));
+  chain.last_trade_id = last_id;
+  Item& item = add(place, MarketEvent::Kind::trade, trade.trade_time, lag(received, trade.event_time));
   item.event.price = trade.price;
   item.event.qty = trade.qty;
   item.event.aggressor = trade.aggressor;
 }
 
-void MarketReader::take(std::string_view symbol, const model::AggTrade& trade,
+void MarketReader::take(std::string_view symbol, const model::Trade& trade,
                         std::optional<LocalTime> received) {
   const auto place = place_of(symbol);
-  if (!place) return;
-  Chain& chain = chains_[*place];
-  if (trade.last_trade_id <= chain.last_trade_id) {
-    ++stats_.repeated;
-    return;
-  }
-  chain.last_trade_id = trade.last_trade_id;
-  Item& item = add(*place, MarketEvent::Kind::trade, trade.trade_time, lag(received, trade.event_time));
-  item.event.price = trade.price;
-  item.event.qty = trade.qty;
-  item.event.aggressor = trade.aggressor;
+  if (!place || trade.kind != model::TradeKind::market) return;  // others go past the book
+  add_trade(*place, trade.id, trade, received);
+}
+
+void MarketReader::take(std::string_view symbol, const model::AggTrade& trade,
+                        std::optional<LocalTime> received) {
+  if (const auto place = place_of(symbol)) add_trade(*place, trade.last_trade_id, trade, received);
 }
 
 void MarketReader::take(std::string_view symbol, const model::MarkPrice& mark,

@@ -17,20 +17,24 @@
 
 namespace phoenix::app {
 
+/// By the file's first bytes: what one run's engine consumed, not what a market did.
+bool is_input_log(const std::filesystem::path& path);
+
 /// What was found out about recorded data on the way.
 struct MarketReaderStats {
-  std::uint64_t lines = 0;             ///< of files; rows of a journal
-  std::uint64_t unreadable = 0;        ///< lines, frames or rows that are not what they seem to be
-  std::uint64_t snapshots = 0;         ///< whole books used
-  std::uint64_t holes = 0;             ///< changes of a book that did not follow the one before
-  std::uint64_t repeated = 0;          ///< changes and trades that were there already
-  std::uint64_t late = 0;              ///< came after something a second younger; they count as that late
-  std::uint64_t without_snapshot = 0;  ///< symbols whose book begins with changes alone
+  std::uint64_t lines = 0;                ///< of files; rows of a recording
+  std::uint64_t unreadable = 0;           ///< lines, frames or rows that are not what they seem to be
+  std::uint64_t snapshots = 0;            ///< whole books used
+  std::uint64_t holes = 0;                ///< changes of a book that did not follow the one before
+  std::uint64_t repeated = 0;             ///< changes and trades that were there already
+  std::uint64_t late = 0;                 ///< came after something a second younger; they count as that late
+  std::uint64_t without_snapshot = 0;     ///< symbols whose book begins with changes alone
+  std::uint64_t hours_without_depth = 0;  ///< of a symbol in a recording, with trades: left out
 };
 
 /// Reads recorded markets without holding them: what happened at the venue, in the order of the venue's
 /// clock. Takes files of captured traffic (plain, .zst, .gz; merged by their receive times) and directories
-/// of recordings that keep their journal, and of each symbol a chain of book changes, each trade once, and
+/// of recordings (see recording_rows.hpp), and of each symbol a chain of book changes, each trade once, and
 /// mark prices.
 class MarketReader {
  public:
@@ -104,6 +108,10 @@ class MarketReader {
   Item& add(std::size_t place, sim::MarketEvent::Kind kind, base::VenueTime at,
             std::optional<base::Duration> lag);
   void add_change(std::size_t place, const Pending& change);
+  /// Of single trades and of aggregated ones: each id once, whichever says it first.
+  template <class Tape>
+  void add_trade(std::size_t place, std::int64_t last_id, const Tape& trade,
+                 std::optional<base::LocalTime> received);
   void give_up_waiting(std::size_t place);
 
   std::set<std::string> wanted_;

@@ -57,7 +57,7 @@ class Measuring {
     if (*to <= *from) throw StartError("the window is empty: its end is not after its begin");
   }
 
-  record::QualityFigures measure() {
+  record::QualityFigures measure(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
     for (const auto& file : catalog_.files) out_.symbols[file.symbol];
     read_ledger();
     // Beside the queries: they wait for the processor, this mostly for the disk.
@@ -66,8 +66,12 @@ class Measuring {
     for (const auto& [hour, files] : by_hour_) hours.insert(hour);
     for (const auto& [day, files] : by_day_)
       for (std::int64_t h = 0; h < 24; ++h) hours.insert(day * 24 + h);
-    for (const auto hour : hours)
-      if (is_in_window(hour)) measure_hour(hour);
+    std::erase_if(hours, [this](std::int64_t hour) { return !is_in_window(hour); });
+    std::uint64_t done = 0;
+    for (const auto hour : hours) {
+      measure_hour(hour);
+      progress(++done, hours.size());
+    }
     for (auto& [name, symbol] : out_.symbols) {
       for (auto& [kind, stream] : symbol.streams) {
         if (kind == Kind::trades)
@@ -670,10 +674,11 @@ std::string sha256_of(const std::string& path) {
 }
 
 record::QualityFigures measure(io::Duck& duck, const Catalog& catalog, const record::QualityLimits& limits,
-                               std::optional<std::int64_t> from_ns, std::optional<std::int64_t> to_ns) {
+                               std::optional<std::int64_t> from_ns, std::optional<std::int64_t> to_ns,
+                               const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
   Measuring measuring{duck, catalog, limits};
   measuring.find_window(from_ns, to_ns);
-  return measuring.measure();
+  return measuring.measure(progress);
 }
 
 }  // namespace phoenix::app

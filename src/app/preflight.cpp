@@ -51,21 +51,29 @@ std::filesystem::path nearest_existing(std::filesystem::path directory) {
 /// Builds the list of checks.
 class Judge {
  public:
-  Judge(const Config& config, const model::SymbolTable& symbols, const PreflightFacts& facts)
-      : config_{config}, symbols_{symbols}, facts_{facts} {}
+  Judge(const Config& config, const model::SymbolTable& symbols, const PreflightFacts& facts,
+        PreflightScope scope)
+      : config_{config}, symbols_{symbols}, facts_{facts}, with_account_{scope == PreflightScope::account} {}
 
   std::vector<Check> checks() {
     venue();
     clock();
-    key();
-    withdrawal();
-    position_mode();
+    if (with_account_) {
+      key();
+      withdrawal();
+      position_mode();
+    }
     for (std::size_t i = 0; i < facts_.symbols.size(); ++i) symbol(i);
     budgets();
-    balance();
-    found_there();
+    lines();
+    if (with_account_) {
+      balance();
+      found_there();
+    }
     latch();
     directory();
+    if (with_account_) lock();
+    disk();
     return std::move(checks_);
   }
 
@@ -86,12 +94,16 @@ class Judge {
 
   void venue() {
     const auto host = config_.hosts.rest.text("https");
-    if (venue::binance::is_live(config_.hosts)) {
+    if (!with_account_) {
+      ok("venue", host + ", its public data alone: no money");
+    } else if (is_live()) {
       ok("venue", host + ", live: real money");
     } else {
       ok("venue", host + ", no real money");
     }
   }
+
+  bool is_live() const { return venue::binance::is_live(config_.hosts); }
 
   void clock() {
     if (!facts_.clock) return unanswered("clock", facts_.clock.error());
@@ -109,7 +121,9 @@ class Judge {
   void key() {
     if (!facts_.account) {
       fail("key", facts_.account.error(),
-           "check key, secret, the addresses it is bound to, and that it belongs to this venue");
+           fmt::format("check key, secret, the addresses it is bound to, and that it is a key of {}",
+                       is_live() ? "the live venue, not of its test network"
+                                 : "this host: live keys are not accepted on a test network"));
       return;
     }
     const bool may_trade =
@@ -127,7 +141,7 @@ class Judge {
     if (!facts_.permissions) {
       fail(name, facts_.permissions.error(), "the venue has to say what the key may do");
     } else if (!*facts_.permissions) {
-      if (venue::binance::is_live(config_.hosts)) {
+      if (is_live()) {
         fail(name, "the venue does not say",
              "see in the account that the key may neither withdraw nor transfer");
       } else {
@@ -137,7 +151,7 @@ class Judge {
       fail(name, "the key may withdraw", "take that right away from it: a maker never needs it");
     } else if ((*facts_.permissions)->transfers) {
       warn(name, "none; but the key may transfer to other accounts", "take that right away from it as well");
-    } else if (!(*facts_.permissions)->ip_bound && venue::binance::is_live(config_.hosts)) {
+    } else if (!(*facts_.permissions)->ip_bound && is_live()) {
       warn(name, "none; but the key works from every address", "bind it to the addresses of this machine");
     } else {
       ok(name, "none");
@@ -155,20 +169,13 @@ class Judge {
 
   // Each symbol.
 
-  const model::Instrument* rules_of(model::SymbolId symbol) const {
-    if (!facts_.rules) return nullptr;
-    const auto found = std::find_if(facts_.rules->instruments.begin(), facts_.rules->instruments.end(),
-                                    [&](const auto& i) { return i.symbol == symbol; });
-    return found == facts_.rules->instruments.end() ? nullptr : &*found;
-  }
-
   void symbol(std::size_t index) {
     const auto& options = config_.engine.symbols[index];
     const auto& facts = facts_.symbols[index];
-    settings(options.name, config_.account[index], facts.settings);
+    if (with_account_) settings(options.name, config_.account[index], facts.settings);
     if (!facts_.rules) return unanswered(options.name + " rules", facts_.rules.error());
     const auto id = symbols_.find(options.name);
-    const auto* rules = id ? rules_of(*id) : nullptr;
+    const auto* rules = id ? rules_of(facts_, *id) : nullptr;
     if (rules == nullptr) {
       fail(options.name + " rules", "the venue does not list it, or lists rules that cannot be read",
            "correct the symbol");
@@ -273,8 +280,9 @@ class Judge {
     }
     if (limit == 0) return warn("rate budget", "the venue names no weight limit", "look at its exchangeInfo");
     if (config_.engine.dead_man_switch == Switch::off) {
-      warn("rate budget", fmt::format("{} symbols, weight {} a minute; dead_man_switch is off", count, limit),
-           "with it on the venue cancels our orders when we die");
+      add("rate budget", is_live() && with_account_ ? Verdict::failed : Verdict::warning,
+          fmt::format("{} symbols, weight {} a minute; dead_man_switch is off", count, limit),
+          "with it on the venue cancels our orders when we die");
       return;
     }
     const auto weight =
@@ -296,12 +304,18 @@ class Judge {
     }
   }
 
+  void lines() {
+    if (config_.engine.lines > 1) return ok("lines", fmt::format("{}", config_.engine.lines));
+    add("lines", is_live() && with_account_ ? Verdict::failed : Verdict::warning, "1",
+        "with lines: 2 the loss of one connection costs nothing");
+  }
+
   void balance() {
     if (!facts_.balances) return unanswered("balance", facts_.balances.error());
     std::map<std::string, int> leverage_min;  // by margin asset
     for (std::size_t i = 0; i < facts_.symbols.size(); ++i) {
       const auto id = symbols_.find(config_.engine.symbols[i].name);
-      const auto* rules = id ? rules_of(*id) : nullptr;
+      const auto* rules = id ? rules_of(facts_, *id) : nullptr;
       if (rules == nullptr) continue;
       const int found = facts_.symbols[i].settings ? facts_.symbols[i].settings->leverage : 1;
       const int leverage = config_.account[i].leverage.value_or(found);
@@ -371,12 +385,18 @@ class Judge {
     } else {
       fail("data directory", facts_.directory_fault, "make it writable, or name another one in data_dir");
     }
+  }
+
+  void lock() {
     if (facts_.lock_holder) {
       fail("account lock", fmt::format("held by process {}", *facts_.lock_holder),
            "one maker an account: stop that one first");
     } else {
       ok("account lock", "free");
     }
+  }
+
+  void disk() {
     if (!facts_.disk_free_bytes) return warn("disk", "the free space cannot be told", "look at it with df");
     const auto found = fmt::format("{} MiB free", *facts_.disk_free_bytes / mib);
     if (*facts_.disk_free_bytes < disk_needed) {
@@ -391,6 +411,7 @@ class Judge {
   const Config& config_;
   const model::SymbolTable& symbols_;
   const PreflightFacts& facts_;
+  bool with_account_;
   std::vector<Check> checks_;
 };
 
@@ -437,18 +458,42 @@ std::string_view name(Check::Verdict verdict) {
   return "?";
 }
 
-std::vector<Check> judge(const Config& config, const model::SymbolTable& symbols,
-                         const PreflightFacts& facts) {
-  return Judge{config, symbols, facts}.checks();
+std::vector<Check> judge(const Config& config, const model::SymbolTable& symbols, const PreflightFacts& facts,
+                         PreflightScope scope) {
+  return Judge{config, symbols, facts, scope}.checks();
 }
 
-PreflightFacts gather_facts(VenueDesk& desk, const Config& config, const Credentials& credentials) {
+std::string refusal(const std::vector<Check>& checks, const std::filesystem::path& config_file) {
+  std::string text;
+  for (const auto& check : checks) {
+    if (check.verdict == Verdict::failed)
+      text += fmt::format("\n  {}: {} -> {}", check.name, check.found, check.advice);
+  }
+  if (text.empty()) return text;
+  return fmt::format("{}: the preflight fails:{}\nall checks: phoenix preflight -c {}", config_file.string(),
+                     text, config_file.string());
+}
+
+const model::Instrument* rules_of(const PreflightFacts& facts, model::SymbolId symbol) {
+  if (!facts.rules) return nullptr;
+  const auto found = std::find_if(facts.rules->instruments.begin(), facts.rules->instruments.end(),
+                                  [&](const auto& i) { return i.symbol == symbol; });
+  return found == facts.rules->instruments.end() ? nullptr : &*found;
+}
+
+PreflightFacts gather_facts(VenueDesk& desk, const Config& config, const Credentials& credentials,
+                            PreflightScope scope) {
   PreflightFacts facts;
   facts.clock = desk.clock_sight();
   facts.rules = desk.rules();
-  facts.account = desk.account_settings();
+  const bool with_account = scope == PreflightScope::account;
+  if (with_account) {
+    facts.account = desk.account_settings();
+  } else {
+    facts.account = base::fail(std::string{"not asked"});
+  }
   // A key that is refused once is refused always; asking on only gets the address banned.
-  const std::string refused = "not asked, since the key was not accepted";
+  const std::string refused = with_account ? "not asked, since the key was not accepted" : "not asked";
   const bool accepted = facts.account.has_value();
   if (accepted) {
     facts.permissions = desk.key_permissions();
@@ -471,7 +516,7 @@ PreflightFacts gather_facts(VenueDesk& desk, const Config& config, const Credent
   }
   facts.latch = io::LatchFile{config.data_dir}.read();
   try {
-    facts.lock_holder = io::account_lock_holder(account_lock_path(config, credentials));
+    if (with_account) facts.lock_holder = io::account_lock_holder(account_lock_path(config, credentials));
   } catch (const io::FileError& fault) {
     facts.directory_fault = fault.what();
   }

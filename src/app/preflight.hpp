@@ -42,12 +42,19 @@ struct PreflightFacts {
   std::optional<std::uint32_t> lock_holder;  ///< of the account's lock on this machine
   std::optional<std::uint64_t> disk_free_bytes;
 };
-/// Asks everything, changes nothing.
-PreflightFacts gather_facts(VenueDesk& desk, const Config& config, const Credentials& credentials);
+/// What is asked and judged: the whole, or only what concerns nobody's account.
+enum class PreflightScope : std::uint8_t { account, public_data };
+/// Asks everything, changes nothing. What is out of scope is not asked: a fault that says so.
+PreflightFacts gather_facts(VenueDesk& desk, const Config& config, const Credentials& credentials,
+                            PreflightScope scope = PreflightScope::account);
 
 /// Every check, also where the answer is missing. `symbols` are the desk's.
-std::vector<Check> judge(const Config& config, const model::SymbolTable& symbols,
-                         const PreflightFacts& facts);
+std::vector<Check> judge(const Config& config, const model::SymbolTable& symbols, const PreflightFacts& facts,
+                         PreflightScope scope = PreflightScope::account);
+/// Why a start is refused: the checks that failed, one a line, and how to see all; empty when none did.
+std::string refusal(const std::vector<Check>& checks, const std::filesystem::path& config_file);
+/// The venue's rules of a symbol; nullptr where there are none.
+const model::Instrument* rules_of(const PreflightFacts& facts, model::SymbolId symbol);
 
 /// Makes the account what the configuration wishes, or says which wish does not hold: margin type and
 /// leverage of each symbol that names them. Sets them only with `apply_account_settings`; what was set is

@@ -120,6 +120,44 @@ TEST_F(Preflight, refuses_a_key_that_may_not_trade_futures) {
   expect_only("key", Verdict::failed);
 }
 
+TEST_F(Preflight, live_hosts_want_the_switch_and_two_lines) {
+  config.engine.lines = 1;
+  expect_only("lines", Verdict::warning);
+  config.hosts = venue::binance::Hosts::preset(model::Product::usdm, venue::binance::Venue::production);
+  expect_only("lines", Verdict::failed);
+  config.engine.lines = 2;
+  config.engine.dead_man_switch = Switch::off;
+  expect_only("rate budget", Verdict::failed);
+}
+
+TEST_F(Preflight, a_key_of_another_network_is_told_as_such) {
+  facts.account = base::fail(std::string{"code -2015 Invalid API-key"});
+  EXPECT_THAT(check("key").advice, HasSubstr("live keys are not accepted on a test network"));
+  config.hosts = venue::binance::Hosts::preset(model::Product::usdm, venue::binance::Venue::production);
+  EXPECT_THAT(check("key").advice, HasSubstr("a key of the live venue, not of its test network"));
+}
+
+TEST_F(Preflight, a_refusal_names_what_failed_and_how_to_see_the_rest) {
+  EXPECT_EQ(refusal(judge(config, symbols, facts), "my.yaml"), "");
+  facts.account->position_mode = venue::binance::AccountSettings::PositionMode::hedge;
+  const auto said = refusal(judge(config, symbols, facts), "my.yaml");
+  EXPECT_THAT(said, HasSubstr("my.yaml: the preflight fails:\n  position mode: hedge -> switch the account"));
+  EXPECT_THAT(said, HasSubstr("all checks: phoenix preflight -c my.yaml"));
+}
+
+TEST_F(Preflight, on_paper_no_account_is_judged_and_the_market_is) {
+  facts.permissions = base::fail(std::string{"not asked"});
+  facts.account = base::fail(std::string{"not asked"});
+  facts.balances = base::fail(std::string{"not asked"});
+  facts.account_state = base::fail(std::string{"not asked"});
+  facts.symbols[0].settings = base::fail(std::string{"not asked"});
+  config.hosts = venue::binance::Hosts::preset(model::Product::usdm, venue::binance::Venue::production);
+  EXPECT_EQ(refusal(judge(config, symbols, facts, PreflightScope::public_data), "f"), "");
+  rules().status = model::SymbolStatus::halted;
+  EXPECT_THAT(refusal(judge(config, symbols, facts, PreflightScope::public_data), "f"),
+              HasSubstr("ETHUSDC rules"));
+}
+
 TEST_F(Preflight, refuses_hedge_mode) {
   facts.account->position_mode = venue::binance::AccountSettings::PositionMode::hedge;
   expect_only("position mode", Verdict::failed);

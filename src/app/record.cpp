@@ -1,9 +1,12 @@
+#include "app/alert_host.hpp"
 #include "app/commands.hpp"
 #include "app/config.hpp"
+#include "app/dashboard_feed.hpp"
 #include "app/log.hpp"
 #include "app/maker.hpp"
 #include "app/ops_host.hpp"
 #include "app/recorder.hpp"
+#include "app/status_fill.hpp"
 #include "engine/log_replay.hpp"
 #include "io/sd_notify.hpp"
 #include "io/signals.hpp"
@@ -84,6 +87,7 @@ void tell_settings(const Config& config, const io::LiveHost::Logger& log) {
 
 int record(const RecordArguments& arguments) {
   Config config = load_config(arguments.config, Purpose::record, recorder_environment());
+  if (arguments.insecure_bind == InsecureBind::yes) config.beyond_loopback = BeyondLoopback::anybody;
   const io::StopSignals signals;
   const io::RealClock clock;
   const auto manager = io::ServiceManager::from_environment();
@@ -100,13 +104,29 @@ int record(const RecordArguments& arguments) {
   options.recording = recording.get();
   options.input_log_start = engine::log_start_text(
       {recording->run_epoch(), config.replay_text, config.engine.recording.resume, {}, {}});
+  DashboardFeed feed;
+  options.on_incident = [&feed](const ops::Incident& incident) { feed.on_incident(incident); };
+  options.on_alive = [&feed, &engine](base::LocalTime now, std::uint64_t) { feed.look(*engine, now); };
   std::unique_ptr<io::LiveHost> host;
+  std::unique_ptr<AlertHost> alerts;
   std::unique_ptr<OpsHost> ops_host;
   try {
     host = std::make_unique<io::LiveHost>(clock, *engine, std::move(options), log);
+    alerts = std::make_unique<AlertHost>(
+        clock, config.alerts, [&host] { return host->status(); }, AlertActions{}, log);
     if (config.metrics_port) {
-      ops_host = std::make_unique<OpsHost>(clock, config.metrics_address, *config.metrics_port,
-                                           [&host] { return host->status(); });
+      OpsHostOptions ops{.address = config.metrics_address,
+                         .port = *config.metrics_port,
+                         .access = load_dashboard_access(config),
+                         .data_dir = config.recording.dir,
+                         .feed = &feed,
+                         .actions = {}};
+      ops_host = std::make_unique<OpsHost>(clock, std::move(ops), [&host, &alerts] {
+        auto status = host->status();
+        alerts->fill(status);
+        fill_process(status);
+        return status;
+      });
     }
   } catch (const std::runtime_error& fault) {
     throw StartError(fault.what());
@@ -116,6 +136,7 @@ int record(const RecordArguments& arguments) {
                   config.recording.dir.string(), recording->run_epoch(), config.engine.symbols.size(),
                   config.hosts.streams.text("wss"), ops_host ? ops_host->port() : 0));
   host->start();
+  alerts->start();
   if (ops_host) ops_host->start();
   const base::LocalTime begin = clock.now();
   const base::Duration run_for = arguments.run_for.value_or(config.recording.run_time);
@@ -142,6 +163,7 @@ int record(const RecordArguments& arguments) {
   host->request_stop();
   const auto end = host->wait_finished(base::seconds{10});
   ops_host.reset();
+  alerts.reset();
   host->stop();
   close_recording(*recording, log);
   if (!end) throw StartError("the engine did not finish in time");

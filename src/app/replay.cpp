@@ -3,6 +3,7 @@
 #include "app/commands.hpp"
 #include "app/config.hpp"
 #include "app/maker.hpp"
+#include "app/market_reader.hpp"
 #include "app/progress.hpp"
 #include "engine/input_codec.hpp"
 #include "engine/journal_replay.hpp"
@@ -13,7 +14,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <map>
 
 #include <fmt/format.h>
@@ -54,11 +54,9 @@ class Source {
   std::uint64_t lines_ = 0;
 };
 
-bool is_input_log(const std::filesystem::path& path) {
-  std::ifstream file{path, std::ios::binary};
-  std::string head(record::log_magic.size(), '\0');
-  file.read(head.data(), static_cast<std::streamsize>(head.size()));
-  return file.gcount() == static_cast<std::streamsize>(head.size()) && head == record::log_magic;
+/// Null for a run that did not finish.
+nlohmann::json summary(const std::string& text) {
+  return text.empty() ? nlohmann::json(nullptr) : nlohmann::json::parse(text, nullptr, false);
 }
 
 int replay_input_log(const std::filesystem::path& path, Format format) {
@@ -80,11 +78,10 @@ int replay_input_log(const std::filesystem::path& path, Format format) {
     nlohmann::json json{{"run_epoch", start->run_epoch},
                         {"inputs", report.inputs},
                         {"actions", report.actions},
-                        {"recorded", nlohmann::json::parse(report.recorded_summary, nullptr, false)},
-                        {"replayed", nlohmann::json::parse(report.replayed_summary)},
+                        {"recorded", summary(report.recorded_summary)},
+                        {"replayed", summary(report.replayed_summary)},
                         {"equal", report.is_equal()}};
     if (!fault.empty()) json["fault"] = fault;
-    if (report.recorded_summary.empty()) json["recorded"] = nullptr;
     fmt::print("{}\n", json.dump(2));
   } else {
     fmt::print("epoch {}: {} inputs, {} actions\n", start->run_epoch, report.inputs, report.actions);
@@ -150,6 +147,8 @@ int replay_journal(const std::filesystem::path& directory, Format format) {
                                       {"rows_recorded", report.rows_recorded},
                                       {"rows_replayed", report.rows_replayed},
                                       {"rows_recovered", report.rows_recovered},
+                                      {"recorded", summary(report.recorded_summary)},
+                                      {"replayed", summary(report.replayed_summary)},
                                       {"difference", report.difference.value_or("")},
                                       {"fault", fault},
                                       {"equal", report.is_equal() && fault.empty()}}

@@ -248,6 +248,10 @@ std::vector<Row> head_rows(const BacktestReport& report) {
         {"data faults", fmt::format("{} holes in books, {} lines unreadable, {} books without a snapshot",
                                     data.holes, data.unreadable, data.without_snapshot)});
   }
+  if (data.hours_without_depth > 0) {
+    rows.push_back({"left out", fmt::format("{} hours of a symbol that have trades and no depth",
+                                            data.hours_without_depth)});
+  }
   for (const auto& missing : report.scan.missing) rows.push_back({"not in the data", missing});
   if (result.latched) rows.push_back({"latched", *result.latched});
   return rows;
@@ -403,7 +407,8 @@ std::string report_json(const BacktestReport& report) {
                  {"holes", data.holes},
                  {"repeated", data.repeated},
                  {"late", data.late},
-                 {"without_snapshot", data.without_snapshot}};
+                 {"without_snapshot", data.without_snapshot},
+                 {"hours_without_depth", data.hours_without_depth}};
   out["engine_steps"] = result.engine_steps;
   out["latched"] = result.latched ? json(*result.latched) : json(nullptr);
   json warnings = json::array();

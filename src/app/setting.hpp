@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -136,30 +137,33 @@ Setting<Target> decimal(std::string key, std::string variable, const std::string
           }};
 }
 
-/// A price, quantity, amount or rate, exactly.
-template <class Target, class Tag>
-Setting<Target> exact(std::string key, const std::string& min, const std::string& max,
-                      model::Scaled<Tag> Target::* member) {
-  return {std::move(key), "", fmt::format("{} to {}", min, max),
-          [=](const Target& t) { return (t.*member).text(); },
-          [=](Target& t, const std::string& text) -> std::string {
-            const auto number = parse_decimal(text, min, max);
-            if (!number) return not_decimal(min, max, text);
-            t.*member = model::Scaled<Tag>::from_raw(number->raw());
-            return {};
-          }};
-}
+/// What is kept where a value may be left open.
+template <class Value>
+struct Kept {
+  using Type = Value;
+};
+template <class Value>
+struct Kept<std::optional<Value>> {
+  using Type = Value;
+};
 
-/// The same where it may be left open.
-template <class Target, class Tag>
-Setting<Target> maybe_exact(std::string key, const std::string& min, const std::string& max,
-                            std::optional<model::Scaled<Tag>> Target::* member) {
+/// A price, quantity, amount or rate, exactly. Where it is optional it may be left open.
+template <class Target, class Value>
+Setting<Target> exact(std::string key, const std::string& min, const std::string& max,
+                      Value Target::* member) {
+  using Scaled = typename Kept<Value>::Type;
   return {std::move(key), "", fmt::format("{} to {}", min, max),
-          [=](const Target& t) { return t.*member ? (t.*member)->text() : std::string{}; },
+          [=](const Target& t) {
+            if constexpr (std::is_same_v<Value, Scaled>) {
+              return (t.*member).text();
+            } else {
+              return t.*member ? (t.*member)->text() : std::string{};
+            }
+          },
           [=](Target& t, const std::string& text) -> std::string {
             const auto number = parse_decimal(text, min, max);
             if (!number) return not_decimal(min, max, text);
-            t.*member = model::Scaled<Tag>::from_raw(number->raw());
+            t.*member = Scaled::from_raw(number->raw());
             return {};
           }};
 }

@@ -1,4 +1,5 @@
 #include "app/commands.hpp"
+#include "app/progress.hpp"
 #include "sim/run.hpp"
 
 #include <algorithm>
@@ -82,6 +83,9 @@ Total run_all(const SimulateArguments& arguments, const Wanted& wanted, std::uin
   Total total;
   total.runs.resize(static_cast<std::size_t>(arguments.runs));
   std::atomic<std::size_t> next{0};
+  std::mutex guard;
+  std::size_t done = 0;
+  Progress progress{"simulating"};
   const auto begin = std::chrono::steady_clock::now();
   const auto work = [&] {
     for (;;) {
@@ -93,6 +97,8 @@ Total run_all(const SimulateArguments& arguments, const Wanted& wanted, std::uin
       options.faults = wanted.faults;
       options.kinds = wanted.kinds;
       total.runs[i] = sim::run(options);
+      const std::lock_guard lock{guard};
+      progress.show(++done, total.runs.size());
     }
   };
   std::vector<std::thread> threads;

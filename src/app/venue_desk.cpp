@@ -287,7 +287,7 @@ model::ClientOrderId VenueDesk::next_id() {
   // Milliseconds, so that two commands in a row do not use one id.
   constexpr std::int64_t ns_per_ms = 1'000'000;
   last_order_ = std::max(last_order_ + 1, static_cast<std::uint64_t>(base::ns_of(clock_.now()) / ns_per_ms));
-  return {.epoch = closing_epoch, .counter = last_order_};
+  return {.epoch = model::ClientOrderId::closing_epoch, .counter = last_order_};
 }
 
 template <class Make>

@@ -45,8 +45,6 @@ struct ClockSight {
 class VenueDesk final : private io::NetworkHandler {
  public:
   static constexpr base::Duration call_max = base::seconds{2};
-  /// The run epoch in the client ids of orders that close positions: no maker ever gets so far.
-  static constexpr std::uint32_t closing_epoch = 0xffff'ffff;
 
   /// Knows the configuration's symbols. Throws StartError.
   VenueDesk(const io::RealClock& clock, const Config& config, const Credentials& credentials);

@@ -2,6 +2,7 @@
 #include "app/commands.hpp"
 #include "app/config.hpp"
 #include "app/measuring.hpp"
+#include "app/progress.hpp"
 #include "app/time_text.hpp"
 #include "app/version.hpp"
 #include "io/archive.hpp"
@@ -251,7 +252,9 @@ int verify(const VerifyArguments& arguments) {
     io::Duck duck{{.threads = std::clamp(std::thread::hardware_concurrency(), 1U, 8U),
                    .memory_bytes_max = memory_bytes_max,
                    .temp_directory = spill}};
-    report.figures = measure(duck, catalog, arguments.limits, window.from_ns, window.to_ns);
+    Progress progress{"verifying"};
+    report.figures = measure(duck, catalog, arguments.limits, window.from_ns, window.to_ns,
+                             [&](std::uint64_t done, std::uint64_t total) { progress.show(done, total); });
   } catch (const io::DuckError& fault) {
     throw StartError(fault.what());
   }

@@ -726,6 +726,7 @@ void Engine::on_user_frame(const FrameReceived& in) {
         } else if constexpr (std::is_same_v<T, model::AccountUpdate>) {
           // Positions come from fills and are compared with the venue's own report.
           seen(e.transaction_time);
+          if (e.reason == model::AccountReason::funding_fee) incomes_changed();
         } else if constexpr (std::is_same_v<T, model::AccountConfigUpdate> ||
                              std::is_same_v<T, vb::ForeignUserEvent>) {
         }
@@ -740,7 +741,13 @@ void Engine::on_order_reply(std::string_view frame) {
     note(Severity::warning, "bad order reply fault={}", vb::name(reply.error()));
     return;
   }
-  for (const auto& usage : reply->usage) budget_.observe(usage, budget_now(), budget_now());
+  const auto it = std::find_if(orders_in_flight_.begin(), orders_in_flight_.end(),
+                               [&](const auto& o) { return reply->id && o.id == *reply->id; });
+  // Counts of a request that is not known any more may be of a minute that is over.
+  if (it != orders_in_flight_.end()) {
+    const auto sent = clock_.to_venue(it->sent_at) + budget_shift_ - clock_.error();
+    for (const auto& usage : reply->usage) budget_.observe(usage, sent, budget_now());
+  }
   if (reply->status == 429) budget_.refused(limit_of(reply->code), {}, budget_now());
   if (reply->retry_at) budget_.banned_until(budget_now() + (*reply->retry_at - venue_now()));
   if (!reply->id) {
@@ -758,8 +765,6 @@ void Engine::on_order_reply(std::string_view frame) {
     }
     return;
   }
-  const auto it = std::find_if(orders_in_flight_.begin(), orders_in_flight_.end(),
-                               [&](const auto& o) { return o.id == *reply->id; });
   if (it == orders_in_flight_.end()) return;
   const auto [id, kind, sent_at] = *it;
   *it = orders_in_flight_.back();

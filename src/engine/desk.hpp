@@ -13,6 +13,7 @@
 #include "model/instrument.hpp"
 #include "model/market.hpp"
 #include "order/dead_man_switch.hpp"
+#include "order/foreign.hpp"
 #include "order/quality.hpp"
 #include "quote/strategy.hpp"
 #include "risk/guard.hpp"
@@ -23,6 +24,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 namespace phoenix::engine {
 
@@ -112,12 +115,18 @@ struct Desk {
       trades_proved;                   ///< user stream generation at which the venue stated them
   std::optional<model::Qty> mismatch;  ///< the venue's position, when the last report differed from ours
   base::LocalTime last_fill{};
-  bool fills_wanted = false;  ///< trades are missing: fetch them
+  std::optional<std::int64_t> money_missing;  ///< trade told without its money, at the last check
+  bool fills_wanted = false;                  ///< trades are missing: fetch them
   std::int64_t last_trade_id = 0;
   std::optional<std::int64_t> trades_told_to;  ///< a complete list came up to here: to be kept
   bool has_history = false;  ///< trades before this run are in the ledger, or known not to be ours
   std::optional<std::int64_t> trades_from;  ///< first trade id that may have been missed
   std::uint32_t foreign_orders = 0;
+  order::ForeignWatch foreign;        ///< who else trades here, and who claimed it
+  std::string foreign_kept, claimed;  ///< as last kept
+  std::string_view misfit;            ///< why the strategy's parameters make no ladder at this price
+  base::LocalTime fit_due{};          ///< when that is looked at again
+  base::VenueTime incomes_through{};  ///< funding payments before this are in the ledger
 
   std::optional<base::LocalTime> unsynced_since;  ///< for the incident log
   std::optional<base::LocalTime> withdrawn_since;

@@ -69,6 +69,7 @@ Engine::Engine(Options options, venue::binance::Credentials credentials, std::ui
     if (state.symbol.index >= desks_.size() || !desks_[state.symbol.index].is_quoted()) continue;
     Desk& d = desks_[state.symbol.index];
     ledger_.restore(state);
+    d.incomes_through = state.incomes_through;
     d.last_trade_id = state.trades.empty() ? state.trades_through : state.trades.back().id;
     d.has_history = state.trades_through > 0 || !state.trades.empty();
     // What was told after the last complete list may have holes.
@@ -172,6 +173,12 @@ void Engine::begin_running(LocalTime now) {
     timer(Timer::listen_key) = now + options_.listen_key_interval;
     timer(Timer::orders_check) = now + options_.orders_check_interval;
     timer(Timer::position_check) = now + options_.position_check_interval;
+    for (auto& d : desks_) {
+      if (!d.is_quoted() || d.incomes_through != base::VenueTime{}) continue;
+      d.incomes_through = venue_now();  // what was paid before the first start of all is not ours
+      out_->push(KeepState{order::IncomesComplete{d.symbol, d.incomes_through}});
+    }
+    ask_incomes();
   }
   note(Severity::info, "engine running epoch={} symbols={} clock_offset_ms={:.1f}", run_epoch_, desks_.size(),
        static_cast<double>(clock_.offset().count()) / 1e6);
@@ -240,8 +247,8 @@ void Engine::begin_stopping(int exit_code, std::string reason, LocalTime now) {
     d.reason = base::ShortText<48>{"stopping"};
   }
   orders_.pull_all(now, requests_);
-  for (const auto t :
-       {Timer::listen_key, Timer::orders_check, Timer::position_check, Timer::rules, Timer::reconcile})
+  for (const auto t : {Timer::listen_key, Timer::orders_check, Timer::position_check, Timer::rules,
+                       Timer::reconcile, Timer::incomes})
     timer(t).reset();
   timer(Timer::stop) = now;
 }
@@ -346,12 +353,21 @@ void Engine::expire(LocalTime now) {
   }
   if (due(Timer::orders_check)) {
     timer(Timer::orders_check) = now + options_.orders_check_interval;
-    for (const auto& d : desks_) {
+    for (auto& d : desks_) {
       if (!d.is_quoted()) continue;
       ask(K::open_orders, d.symbol);
+      ask_owner(d);
+      // A trade was told in short and its money never came.
+      const auto missing = ledger_.first_without_money(d.symbol);
+      if (missing && missing == d.money_missing) {
+        d.trades_from = std::min(d.trades_from.value_or(*missing), *missing);
+        d.fills_wanted = true;
+      }
+      d.money_missing = missing;
       if (d.fills_wanted || d.trades_proved != user_stream_generation_) ask(K::user_trades, d.symbol);
     }
   }
+  if (due(Timer::incomes)) ask_incomes();
   if (due(Timer::position_check)) {
     timer(Timer::position_check) = now + options_.position_check_interval;
     ask(K::position_risk);
@@ -377,7 +393,21 @@ std::optional<LocalTime> Engine::next_deadline() const {
 void Engine::fill_status(ops::Status& status, LocalTime now) const {
   constexpr std::string_view phases[] = {"starting", "running", "stopping", "finished"};
   status.now = now;
+  status.started_time = started_at_;
+  status.run_epoch = run_epoch_;
   status.phase = base::ShortText<24>{phases[static_cast<std::size_t>(phase_)]};
+  const auto tell_guard = [](ops::GuardStatus& to, const risk::Verdict& verdict,
+                             const risk::ReasonSet& reasons) {
+    to.level = static_cast<int>(verdict.level);
+    to.level_name = risk::name(verdict.level);
+    to.reason = risk::name(verdict.reason);
+    static_assert(risk::reasons_count <= ops::guard_reasons_max);
+    for (std::size_t i = 1; i < risk::reasons_count; ++i) {
+      const auto reason = static_cast<risk::Reason>(i);
+      if (reasons.has(reason)) to.reasons.push_back({risk::name(reason), risk::is_latched(reason)});
+    }
+  };
+  std::optional<model::Money> equity = model::Money{};
   status.symbols.clear();
   for (const auto& d : desks_) {
     if (status.symbols.full()) break;
@@ -396,22 +426,80 @@ void Engine::fill_status(ops::Status& status, LocalTime now) const {
               : phase_ == Phase::starting          ? ops::SymbolState::cold
               : d.sync.is_synced() && d.instrument ? ops::SymbolState::hold
                                                    : ops::SymbolState::syncing;
-    if (const auto top = d.book.top()) s.mid = top->mid();
+    if (const auto top = d.book.top()) {
+      s.mid = top->mid();
+      s.best_bid = top->bid.price;
+      s.best_ask = top->ask.price;
+    }
+    if (d.mark) s.mark_price = d.mark->mark;
     s.own_bid = orders_.best_live(d.symbol, model::Side::bid);
     s.own_ask = orders_.best_live(d.symbol, model::Side::ask);
     const auto& account = ledger_.account(d.symbol);
     s.position = account.position;
+    s.entry_price = account.entry_price;
     s.realized_pnl = account.realized_pnl;
     s.volume = account.volume;
     s.fills = account.fills_count;
-    for (const auto& c : account.commissions) {
-      if (d.instrument && c.asset.view() == d.instrument->quote_asset) s.fees = c.amount;
+    if (s.mid) s.notional = model::notional(*s.mid, account.position.abs());
+    if (d.instrument) {
+      if (s.base_asset.fits(d.instrument->base_asset))
+        s.base_asset = base::ShortText<16>{d.instrument->base_asset};
+      if (s.quote_asset.fits(d.instrument->quote_asset))
+        s.quote_asset = base::ShortText<16>{d.instrument->quote_asset};
+      const auto pnl = ledger_.pnl(d.symbol, d.instrument->quote_asset, price_of(d));
+      s.unrealized_pnl = pnl.unrealized.value_or(model::Money{});
+      s.fees = pnl.commission;
+      s.funding = pnl.funding;
+      s.net_pnl = pnl.net;
+      s.pnl_assets_left_out = static_cast<std::uint32_t>(pnl.other_assets);
+      if (d.is_quoted()) {
+        if (!pnl.unrealized) equity.reset();
+        if (equity) *equity += pnl.net;
+      }
+    } else if (d.is_quoted()) {
+      equity.reset();
     }
-    if (s.mid) {
-      s.notional = model::notional(*s.mid, account.position.abs());
-      if (account.entry_price)
-        s.unrealized_pnl = model::notional(*s.mid - *account.entry_price, account.position);
+    if (d.is_quoted()) {
+      s.strategy = d.options.strategy == StrategyKind::glft ? "glft" : "grid";
+      s.mode = quote::name(d.mode);
+      s.mode_reason = d.quieter;
+      s.net_max = d.options.limits.net_max;
+      const auto working = orders_.exposure(d.symbol);
+      s.pending_buy = working.bid;
+      s.pending_sell = working.ask;
+      s.worst_long = account.position + working.bid;
+      s.worst_short = account.position - working.ask;
+      s.usage = d.guard->usage();
+      tell_guard(s.guard, d.allowed, d.guard->reasons());
+      s.guard.peak_equity = d.guard->peak();
+      if (s.guard.peak_equity) s.drawdown = std::max(*s.guard.peak_equity - s.net_pnl, model::Money{});
+      s.slice_in_flight = d.guard->slice_in_flight();
+      s.signals.volatility_ratio = d.market.volatility_ratio();
+      s.signals.volatility_per_s = d.market.volatility_per_s();
+      s.signals.vpin = d.market.vpin();
+      s.signals.vpin_buckets = d.market.vpin_buckets();
+      if (d.mark) s.signals.funding_rate = d.mark->funding_rate;
+      s.signals.predicted_funding = d.market.predicted_funding();
+      if (const auto intensity = d.intensity.estimate()) {
+        s.signals.intensity_at_touch = intensity->at_touch;
+        s.signals.intensity_decay = intensity->decay;
+      }
+      const auto quality = d.quality->snapshot();
+      static_assert(order::markout_horizons.size() == ops::QualityStatus::horizons_s.size());
+      for (std::size_t i = 0; i < order::markout_horizons.size(); ++i) {
+        s.quality.markout_bps[i] = quality.markouts[i].bps;
+        s.quality.markout_fills[i] = quality.markouts[i].fills;
+      }
+      s.quality.bid_presence = quality.bid_presence;
+      s.quality.ask_presence = quality.ask_presence;
+      s.quality.fill_rate = quality.fill_rate;
+      s.quality.orders_per_fill = quality.orders_per_fill;
+      s.quality.time_to_fill_p50 = quality.time_to_fill_p50;
+      s.quality.cancels_per_minute = quality.cancels_per_minute;
     }
+    s.traffic = d.traffic == Desk::Traffic::full      ? "full"
+                : d.traffic == Desk::Traffic::leaving ? "leaving"
+                                                      : "shed";
     std::vector<order::OrderView> views;
     orders_.view(d.symbol, views);
     for (const auto& o : views) {
@@ -424,14 +512,17 @@ void Engine::fill_status(ops::Status& status, LocalTime now) const {
     s.places = d.places;
     s.cancels = d.cancels;
     s.amends = d.amends;
+    s.takes = d.takes;
     s.rejects = d.rejects;
     s.post_only_rejects = d.post_only_rejects;
+    s.gateway_refusals = d.gateway_refusals;
     s.cuts = d.cuts;
     s.resyncs = d.resyncs;
     s.verdict = base::ShortText<16>{feed::name(d.verdict)};
     s.stream_state = base::ShortText<16>{feed::name(d.proof.state())};
     s.proved_time = d.proof.proved_at();
     s.lag = d.lag.lag();
+    s.late = d.lag.is_delayed();
     s.probes = d.probes;
     s.withdrawals = d.withdrawals;
     s.line_holes = d.line_holes;
@@ -444,20 +535,56 @@ void Engine::fill_status(ops::Status& status, LocalTime now) const {
     s.quotes_hash = d.quotes_hash;
     s.last_depth_time = d.last_depth;
   }
+  auto& account = status.account;
+  account = {};
+  tell_guard(account.guard, account_guard_.verdict(), account_guard_.reasons());
+  account.guard.peak_equity = account_guard_.peak();
+  account.equity = equity;
+  if (equity && account.guard.peak_equity)
+    account.drawdown = std::max(*account.guard.peak_equity - *equity, model::Money{});
+  account.worst_notional = limits_.worst_notional();
+  account.total_notional_max = options_.total_notional_max;
+  account.fills_refused = ledger_.fills_refused();
+  account.amounts_unsummed = ledger_.amounts_unsummed();
+  account.incomes_repeated = ledger_.incomes_repeated();
+  account.fills_too_old = ledger_.fills_too_old();
+  status.cuts.clear();
+  for (std::size_t i = 0; i < risk::cuts_count; ++i) {
+    const auto cut = static_cast<risk::Cut>(i);
+    status.cuts.push_back({risk::name(cut), limits_.count(cut)});
+  }
+  status.gateway_refusals.clear();
+  for (std::size_t i = 0; i < risk::refused_count; ++i) {
+    const auto refused = static_cast<risk::Refused>(i);
+    status.gateway_refusals.push_back({risk::name(refused), gateway_.count(refused)});
+  }
   status.connections.clear();
+  status.streams.clear();
   for (std::size_t i = 0; i < connections_count; ++i) {
+    const auto id = static_cast<ConnectionId>(i);
+    const auto& of_id = *sessions_[i];
     auto& c = status.connections.push_back(connection_status_[i]);
-    c.name = base::ShortText<16>{name(static_cast<ConnectionId>(i))};
+    c.name = base::ShortText<16>{name(id)};
     c.wanted = lines_of_[i].wanted;
-    c.state = base::ShortText<16>{feed::name(sessions_[i]->state())};
+    c.state = base::ShortText<16>{feed::name(of_id.state())};
     c.reconnects = lines_of_[i].losses;
+    c.opened_time = of_id.opened_at();
+    c.streams = static_cast<std::uint32_t>(of_id.streams_count());
+    c.streams_silent = static_cast<std::uint32_t>(of_id.silent_streams());
+    c.stalls = of_id.stalls();
+    c.resubscriptions = of_id.resubscriptions();
+    if (c.wanted) tell_streams(id, status, now);
   }
   status.reconnects = reconnects_;
   status.lines = lines_.front().lines();
   status.bandwidth_step = bandwidth_.level();
   status.bandwidth_bytes_per_s = bandwidth_.rate();
+  status.bandwidth_budget_bytes_per_s = options_.bandwidth_bytes_per_s;
+  status.depth_speed_ms = depth_speed_ms_;
   status.connects = connect_budget_.booked();
   status.latched = latched_.has_value();
+  status.latch_reason = {};
+  if (latched_) status.latch_reason = base::ShortText<160>{std::string_view{*latched_}.substr(0, 160)};
   if (switch_plan_) status.countdown = switch_plan_->countdown;
   status.frames = frames_;
   status.frames_bad = frames_bad_;
@@ -487,6 +614,44 @@ void Engine::fill_status(ops::Status& status, LocalTime now) const {
     }
   }
   status.finished = phase_ == Phase::finished;
+}
+
+void Engine::tell_streams(ConnectionId id, ops::Status& status, LocalTime now) const {
+  constexpr std::string_view roles[] = {"depth", "ticker", "mark", "trades", "liquidations", "user"};
+  const auto& line = lines_of_[engine::index_of(id)];
+  const auto& owner = session(id);
+  const std::size_t slot = slot_of(id);
+  const std::size_t count = std::min(line.streams.size(), owner.streams_count());
+  int alive = 0;
+  for (std::size_t i = 0; i < count; ++i) alive += owner.stream_state(i) == feed::StreamState::live ? 1 : 0;
+  for (std::size_t i = 0; i < count && status.streams.size() < ops::streams_max; ++i) {
+    const auto [role, symbol] = line.streams[i];
+    const auto& watch = owner.stream(i);
+    const auto evidence = watch.evidence(now);
+    auto& s = status.streams.emplace_back();
+    if (role != Role::user) s.symbol = model::SymbolTable::Name{symbols_.name(symbol)};
+    s.role = roles[static_cast<std::size_t>(role)];
+    s.connection = name(id);
+    s.line = static_cast<int>(slot);
+    s.state = feed::name(watch.state());
+    s.last_frame_time = watch.last_frame();
+    s.silent_for = evidence.silent_for;
+    s.usual_gap = evidence.usual_gap;
+    s.position = evidence.ours;
+    s.claimed = evidence.theirs;
+    s.witness = feed::name(evidence.witness);
+    s.siblings_alive = alive - (watch.state() == feed::StreamState::live ? 1 : 0);
+    if (role == Role::depth) {
+      const auto& of_line = desk(symbol).sync.stats(slot);
+      s.accepted = of_line.accepted;
+      s.covered = of_line.covered;
+      s.gaps = of_line.holes;
+    } else if (role == Role::trades) {
+      const auto& of_line = desk(symbol).trades.stats(slot);
+      s.accepted = of_line.accepted;
+      s.covered = of_line.covered;
+    }
+  }
 }
 
 }  // namespace phoenix::engine

@@ -79,7 +79,7 @@ class Engine {
   enum class Phase : std::uint8_t { starting, running, stopping, finished };
 
   /// What a question that one request can ask for several reasons is for.
-  enum class Purpose : std::uint8_t { usual, probe, disarm };
+  enum class Purpose : std::uint8_t { usual, probe, disarm, owner };
   /// A REST question on its way: what to do with its answer.
   struct Query {
     model::RequestId id;
@@ -88,7 +88,8 @@ class Engine {
     base::LocalTime sent_at{};
     std::uint32_t user_stream_generation = 0;
     Purpose purpose = Purpose::usual;
-    std::int64_t from_id = 0;  ///< of trades
+    std::int64_t from_id = 0;             ///< of trades; of the order whose owner is asked for
+    std::vector<model::RequestId> batch;  ///< of a batch: one for each order, in its order
   };
   /// An order request on its way over the WS-API.
   struct OrderInFlight {
@@ -106,9 +107,10 @@ class Engine {
     listen_key,
     rules,
     reconcile,  ///< wanted again before its pause was over
+    incomes,
     stop
   };
-  static constexpr std::size_t timers_count = 9;
+  static constexpr std::size_t timers_count = 10;
   /// What a stream of a connection carries.
   enum class Role : std::uint8_t { depth, ticker, mark, trades, liquidations, user };
   struct StreamOf {
@@ -143,6 +145,7 @@ class Engine {
   base::VenueTime budget_now() const { return venue_now() + budget_shift_; }
   Desk& desk(model::SymbolId symbol);
   const Desk& desk(model::SymbolId symbol) const;
+  void tell_streams(ConnectionId id, ops::Status& status, base::LocalTime now) const;
 
   // connections.cpp: sessions and what arrives on them.
   void handle(const ConnectionOpened& in);
@@ -216,7 +219,13 @@ class Engine {
   void tell_account_events();
   void tell_events(std::string_view symbol);
   void keep_latches(std::string_view symbol, std::string now_latched, std::string& kept);
+  void keep_latch_record(std::string_view name, std::string_view text);
   void rearm(std::string_view symbol);
+  void see_foreign(Desk& desk, std::int64_t order_id, std::string_view what);
+  void ask_owner(Desk& desk);
+  void keep_foreign(Desk& desk);
+  void look_at_fit(Desk& desk);
+  void observe_limits(Desk& desk);
   void restore_latches();
   void configure(Desk& desk, const SymbolOptions& wanted);
   void take(Desk& desk, const std::optional<quote::Take>& wanted);
@@ -249,6 +258,11 @@ class Engine {
   void on_open_orders(const Query& query, std::string_view body);
   void on_positions(const Query& query, std::string_view body);
   void on_user_trades(const Query& query, std::string_view body);
+  void on_owner(const Query& query, std::string_view body);
+  void ask_incomes();
+  void incomes_changed();
+  void on_incomes(const Query& query, std::string_view body);
+  void on_batch(const Query& query, int status, std::string_view body);
   void observe_usage(const RestAnswered& in, base::LocalTime sent_at);
   void check_started();
   void reconcile();
@@ -273,6 +287,8 @@ class Engine {
   static venue::LimitKind limit_of(int code);
   void send_orders();
   void send_order(const order::OutRequest& request);
+  void send_rest();
+  void keep_order(model::SymbolId symbol, model::ClientOrderId id, std::optional<order::DoneReason> done);
   void settle_events();
   void settle_each();
 
@@ -281,6 +297,8 @@ class Engine {
   void handle(const LatchChanged& in);
   void handle(const GuardsRearmed& in) { rearm(in.symbol); }
   void handle(const OptionsChanged& in);
+  void handle(const OrdersClaimed& in);
+  void handle(const HoldAsked& in);
   void handle(const StopRequested&);
 
   template <class... Args>
@@ -320,7 +338,6 @@ class Engine {
   venue::RateBudget budget_;
   feed::ClockOffset clock_;
   base::Duration budget_shift_{};  ///< whole minutes
-  bool clock_was_known_ = false;
 
   feed::PacedBudget connect_budget_{feed::connect_budget};
   /// Snapshots and pages of trades: 20 of weight each, so that a storm of holes takes 1,300 of the venue's
@@ -366,6 +383,8 @@ class Engine {
   order::Orders orders_;
   order::Ledger ledger_;
   order::Requests requests_, sending_;
+  order::Requests rest_waiting_;  ///< of a lane, to go by REST
+  base::VenueTime incomes_asked_from_{};
   order::OrderEvents events_;
   feed::SyncActions sync_actions_;
   feed::TradeActions trade_actions_;

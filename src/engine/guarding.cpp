@@ -127,7 +127,18 @@ void Engine::tell_events(std::string_view symbol) {
 void Engine::keep_latches(std::string_view symbol, std::string now_latched, std::string& kept) {
   if (now_latched == kept) return;
   kept = std::move(now_latched);
+  keep_latch_record(symbol.empty() ? "account" : symbol, kept);
   out_->push(KeepGuardLatch{out_->keep(symbol), out_->keep(kept)});
+}
+
+/// A copy for whoever reads the store; an empty text says that it was cleared.
+void Engine::keep_latch_record(std::string_view name, std::string_view text) {
+  order::LatchRecord record;
+  record.name = base::ShortText<32>{name.substr(0, 32)};
+  record.state = text.empty() ? order::LatchState::cleared : order::LatchState::set;
+  record.reason = base::ShortText<120>{text.substr(0, 120)};
+  record.at = now_;
+  out_->push(KeepState{record});
 }
 
 /// An operator's word: the latches of one symbol, or of all and of the account, are taken away.
@@ -145,8 +156,98 @@ void Engine::rearm(std::string_view symbol) {
   keep_latches("", account_guard_.latches(), account_latches_);
 }
 
+/// Somebody else trades here: nothing of ours rests until a person has claimed it.
+void Engine::see_foreign(Desk& d, std::int64_t order_id, std::string_view what) {
+  if (!d.guard) return;
+  const auto seen = d.foreign.seen_count();
+  if (!d.foreign.on_order(order_id)) return;
+  if (d.foreign.seen_count() > seen)
+    note(Severity::warning, "{} symbol={} order_id={}", what, symbols_.name(d.symbol), order_id);
+  d.guard->hold(risk::Reason::foreign_activity, now_, guard_events_);
+  tell_guard_events(d);
+  keep_foreign(d);
+}
+
+/// Asks whose the order is of which a trade came that nobody here remembers.
+void Engine::ask_owner(Desk& d) {
+  if (const auto id = d.foreign.to_ask())
+    ask(venue::binance::RequestKind::query_order, d.symbol, Purpose::owner, *id);
+}
+
+void Engine::keep_foreign(Desk& d) {
+  const auto symbol = std::string{symbols_.name(d.symbol)};
+  const bool held = d.guard->reasons().has(risk::Reason::foreign_activity);
+  keep_latches(symbol + std::string{foreign_suffix}, held ? "orders or trades that are not ours" : "",
+               d.foreign_kept);
+  keep_latches(symbol + std::string{claimed_suffix}, d.foreign.claimed(), d.claimed);
+}
+
+void Engine::handle(const OrdersClaimed& in) {
+  for (auto& d : desks_) {
+    if (!d.guard || (!in.symbol.empty() && symbols_.name(d.symbol) != in.symbol)) continue;
+    d.foreign.claim();
+    d.guard->release(risk::Reason::foreign_activity, guard_events_);
+    tell_guard_events(d);
+    keep_foreign(d);
+    d.dirty = true;
+  }
+}
+
+void Engine::handle(const HoldAsked& in) {
+  using risk::Reason;
+  for (auto& d : desks_) {
+    if (!d.guard || (!in.symbol.empty() && symbols_.name(d.symbol) != in.symbol)) continue;
+    const auto put = [&](Reason reason, bool wanted) {
+      wanted ? d.guard->hold(reason, now_, guard_events_) : d.guard->release(reason, guard_events_);
+    };
+    if (in.by == HoldBy::person) {
+      put(Reason::paused, in.wish != HoldWish::none);
+    } else {
+      put(Reason::alert_hold, in.wish == HoldWish::hold);
+      put(Reason::alert_reduce_only, in.wish == HoldWish::reduce_only);
+    }
+    tell_guard_events(d);
+    d.dirty = true;
+  }
+}
+
+/// Whether the parameters make a ladder at this price, now and then: the price moves slowly out of what the
+/// venue's smallest order or tick allows.
+void Engine::look_at_fit(Desk& d) {
+  constexpr base::Duration interval = base::minutes{1};
+  if (now_ < d.fit_due || !d.instrument || !d.seen_touch || !d.strategy) return;
+  d.fit_due = now_ + interval;
+  const auto misfit = d.strategy->misfit(*d.instrument, d.seen_touch->mid());
+  if (misfit == d.misfit) return;
+  d.misfit = misfit;
+  if (!misfit.empty())
+    note(Severity::error, "the configured quotes do not fit symbol={} mid={} why=\"{}\"",
+         symbols_.name(d.symbol), d.seen_touch->mid().text(), misfit);
+}
+
+void Engine::observe_limits(Desk& d) {
+  limits_.observe(d.symbol, {.position = ledger_.account(d.symbol).position,
+                             .working = orders_.exposure(d.symbol),
+                             .price = price_of(d).value_or(model::Price{})});
+}
+
 void Engine::restore_latches() {
   for (const auto& kept : options_.guard_latches) {
+    const auto owner = std::string_view{kept.symbol}.substr(0, kept.symbol.find('.'));
+    if (owner.size() < kept.symbol.size()) {
+      for (auto& d : desks_) {
+        if (!d.guard || symbols_.name(d.symbol) != owner) continue;
+        if (kept.symbol.ends_with(claimed_suffix)) {
+          d.claimed = kept.text;
+          d.foreign.restore(kept.text);
+        } else {
+          d.foreign_kept = kept.text;
+          d.guard->hold(risk::Reason::foreign_activity, now_, guard_events_);
+          tell_guard_events(d);
+        }
+      }
+      continue;
+    }
     if (kept.symbol.empty()) {
       account_latches_ = kept.text;
       account_guard_.restore(kept.text, guard_events_);
@@ -165,7 +266,6 @@ void Engine::restore_latches() {
 /// Takes from the market what the guard, or else the strategy, wants to be rid of. After `want` or `pull`.
 void Engine::take(Desk& d, const std::optional<quote::Take>& wanted) {
   if (orders_.is_taking(d.symbol)) return;
-  const auto position = ledger_.account(d.symbol).position;
   if (d.allowed.slice && d.seen_touch) {
     const auto [side, qty] = *d.allowed.slice;
     const auto limit =
@@ -183,9 +283,7 @@ void Engine::take(Desk& d, const std::optional<quote::Take>& wanted) {
   } else {
     return;
   }
-  limits_.observe(d.symbol, {.position = position,
-                             .working = orders_.exposure(d.symbol),
-                             .price = price_of(d).value_or(model::Price{})});
+  observe_limits(d);
 }
 
 /// The last look at a request: false, and nothing of it leaves.
@@ -195,7 +293,9 @@ bool Engine::passes_gateway(Desk& d, const order::OutRequest& request) {
   const auto refused = gateway_.pass(request.request, {.top = d.seen_touch, .mark = mark}, now_);
   if (!refused) return true;
   constexpr base::Duration pause_for_messages = base::milliseconds{200}, distrust = base::seconds{5};
-  const bool busy = *refused == risk::Refused::messages_short || *refused == risk::Refused::messages_long;
+  // A ladder that follows a flickering touch places at the same price again and again: slower will do.
+  const bool busy = *refused == risk::Refused::messages_short || *refused == risk::Refused::messages_long ||
+                    *refused == risk::Refused::duplicate;
   d.places_after = now_ + pause_for_messages;
   ++d.gateway_refusals;
   if (!busy && now_ >= d.distrusted_until) {
@@ -255,6 +355,7 @@ void Engine::configure(Desk& d, const SymbolOptions& wanted) {
   } else if (d.strategy) {
     d.strategy = make_strategy(d.options);
   }
+  d.fit_due = {};
   d.dirty = true;
 }
 

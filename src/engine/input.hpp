@@ -68,6 +68,19 @@ struct LatchChanged {
 struct GuardsRearmed {
   std::string_view symbol;
 };
+/// An operator claimed what somebody else did on the account in this symbol; without a name, in all.
+struct OrdersClaimed {
+  std::string_view symbol;
+};
+/// A person or an alert wants less of a symbol, or takes that back; without a name, of all. Of each of the
+/// two the last word holds; a person's outlives a restart.
+enum class HoldBy : std::uint8_t { person, alert };
+enum class HoldWish : std::uint8_t { none, reduce_only, hold };  ///< a person's reduce_only counts as hold
+struct HoldAsked {
+  HoldBy by = HoldBy::person;
+  HoldWish wish = HoldWish::none;
+  std::string_view symbol;
+};
 /// The configuration file changed. The text was checked: `Options::read` gives options that may take the
 /// place of those in force.
 struct OptionsChanged {
@@ -78,6 +91,6 @@ struct StopRequested {};
 
 using Input = std::variant<ConnectionOpened, FrameReceived, PongReceived, ConnectionClosed, RestAnswered,
                            RestLost, Tick, FramesDropped, StopRequested, TrafficMeasured, LatchChanged,
-                           GuardsRearmed, OptionsChanged>;
+                           GuardsRearmed, OptionsChanged, OrdersClaimed, HoldAsked>;
 
 }  // namespace phoenix::engine

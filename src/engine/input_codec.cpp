@@ -106,6 +106,12 @@ EncodedInput encode_input(const Input& input) {
           out.body = in.symbol;
         } else if constexpr (std::is_same_v<T, OptionsChanged>) {
           out.body = in.text;
+        } else if constexpr (std::is_same_v<T, OrdersClaimed>) {
+          out.body = in.symbol;
+        } else if constexpr (std::is_same_v<T, HoldAsked>) {
+          w.put(in.by);
+          w.put(in.wish);
+          out.body = in.symbol;
         }
       },
       input);
@@ -183,6 +189,17 @@ std::optional<Input> decode_input(std::string_view bytes) {
     case 12:
       input = OptionsChanged{r.rest()};
       break;
+    case 13:
+      input = OrdersClaimed{r.rest()};
+      break;
+    case 14: {
+      const auto by = r.take<std::uint8_t>();
+      const auto wish = r.take<std::uint8_t>();
+      if (by > static_cast<std::uint8_t>(HoldBy::alert) || wish > static_cast<std::uint8_t>(HoldWish::hold))
+        return std::nullopt;
+      input = HoldAsked{static_cast<HoldBy>(by), static_cast<HoldWish>(wish), r.rest()};
+      break;
+    }
     default:
       return std::nullopt;
   }

@@ -26,7 +26,9 @@ std::vector<Input> one_of_each() {
           TrafficMeasured{123456789},
           LatchChanged{Latch::set, "by hand"},
           GuardsRearmed{"ETHUSDC"},
-          OptionsChanged{"symbols: []"}};
+          OptionsChanged{"symbols: []"},
+          OrdersClaimed{"BTCUSDT"},
+          HoldAsked{HoldBy::alert, HoldWish::reduce_only, "BTCUSDT"}};
 }
 
 TEST(InputCodec, every_kind_of_input_comes_back_as_it_was) {
@@ -59,6 +61,8 @@ TEST(InputCodec, cut_heads_and_unknown_kinds_are_refused) {
     }
   }
   EXPECT_FALSE(decode_input("\x63").has_value());
+  EXPECT_FALSE(decode_input(std::string_view{"\x0e\x02\x00", 3}).has_value());
+  EXPECT_FALSE(decode_input(std::string_view{"\x0e\x00\x03", 3}).has_value());
   EXPECT_FALSE(decode_input(std::string_view{"\x01\x0a frame of no connection", 24}).has_value());
 }
 

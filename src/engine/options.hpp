@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace phoenix::engine {
@@ -68,7 +69,9 @@ struct RecordingOptions {
 };
 
 /// What the guard of one symbol latched, as `risk::SymbolGuard::latches` wrote it; without a name the
-/// account's.
+/// account's. With `foreign_suffix` to the name: somebody else traded there; with `claimed_suffix`: the
+/// orders of others that a person claimed.
+inline constexpr std::string_view foreign_suffix = ".foreign", claimed_suffix = ".claimed";
 struct GuardLatch {
   std::string symbol, text;
 };

@@ -47,6 +47,8 @@ std::string_view name_of(K kind) {
       return "agg_trades";
     case K::countdown:
       return "countdown";
+    case K::incomes:
+      return "incomes";
     default:
       return "order";
   }
@@ -57,9 +59,15 @@ constexpr int probe_levels = 5;
 constexpr base::Duration halted_check_interval = base::seconds{10};  ///< until it trades again
 constexpr std::size_t snapshots_max = 4;                             ///< in flight together, over all books
 
+constexpr base::Duration incomes_interval = base::hours{1};
+constexpr base::Duration incomes_retry = base::minutes{1};
+/// The history lags behind the payment.
+constexpr base::Duration incomes_settle_in = base::seconds{10}, incomes_lag_max = base::minutes{5};
+
+bool is_batch(K kind) { return kind == K::batch_place || kind == K::batch_cancel; }
 bool is_order(K kind) {
   return kind == K::place || kind == K::amend || kind == K::cancel || kind == K::cancel_all ||
-         kind == K::query_order;
+         kind == K::query_order || is_batch(kind);
 }
 
 }  // namespace
@@ -101,6 +109,10 @@ void Engine::ask(K kind, std::optional<model::SymbolId> symbol, Purpose purpose,
       case K::countdown:
         return encoder_.countdown_cancel_all(
             *symbol, purpose == Purpose::disarm ? base::Duration{} : switch_plan_->countdown, now, buffer_);
+      case K::query_order:
+        return encoder_.query_by_order_id(*symbol, from_id, now, buffer_);
+      case K::incomes:
+        return encoder_.funding_fees(incomes_asked_from_, now, buffer_);
       case K::open_orders:
         return encoder_.open_orders(symbol, now, buffer_);
       case K::position_risk:
@@ -181,12 +193,17 @@ void Engine::handle(const RestAnswered& in) {
   if (!taken) return;
   const Query& query = *taken;
   observe_usage(in, query.sent_at);
-  if (is_order(query.kind)) {
+  if (is_batch(query.kind)) {
+    on_batch(query, in.status, in.body);
+  } else if (is_order(query.kind) && query.purpose != Purpose::owner) {
     const auto answer = rest_decoder_.order_answer(query.kind, in.status, in.body);
     orders_.on_answer(query.id, answer, now_, events_, requests_);
     on_order_answer(query.kind, answer, query.sent_at);
   } else if (in.status == 200) {
     on_answer(query, in.body);
+    // It told the limits that its count is about.
+    if (query.kind == K::exchange_info) observe_usage(in, query.sent_at);
+    check_started();
   } else {
     on_refusal(query, in.status, in.body);
   }
@@ -196,17 +213,44 @@ void Engine::handle(const RestLost& in) {
   const auto taken = take_query(in.request);
   if (!taken) return;
   const Query& query = *taken;
-  if (is_order(query.kind)) {
-    orders_.on_lost(query.id, in.lost == Lost::not_sent ? order::Lost::not_sent : order::Lost::unknown, now_,
-                    events_, requests_);
+  if (is_order(query.kind) && query.purpose != Purpose::owner) {
+    const auto lost = in.lost == Lost::not_sent ? order::Lost::not_sent : order::Lost::unknown;
+    for (const auto id : query.batch) orders_.on_lost(id, lost, now_, events_, requests_);
+    if (query.batch.empty()) orders_.on_lost(query.id, lost, now_, events_, requests_);
     return;
   }
   note(Severity::warning, "no answer question={} why=\"{}\"", name_of(query.kind), in.reason);
   on_query_failed(query);
 }
 
+/// Each order of a batch has its own outcome; a refusal of the whole is one of each.
+void Engine::on_batch(const Query& query, int status, std::string_view body) {
+  const auto kind = query.kind == K::batch_place ? K::place : K::cancel;
+  if (status != 200) {
+    for (const auto id : query.batch) {
+      const auto answer = rest_decoder_.order_answer(kind, status, body);
+      orders_.on_answer(id, answer, now_, events_, requests_);
+      on_order_answer(kind, answer, query.sent_at);
+    }
+    return;
+  }
+  const auto answers = rest_decoder_.batch(body, kind);
+  if (!answers || answers->size() != query.batch.size()) {
+    note(Severity::warning, "answer to a batch unreadable symbol={} orders={}", symbols_.name(*query.symbol),
+         query.batch.size());
+    for (const auto id : query.batch) orders_.on_lost(id, order::Lost::unknown, now_, events_, requests_);
+    return;
+  }
+  for (std::size_t i = 0; i < answers->size(); ++i) {
+    orders_.on_answer(query.batch[i], (*answers)[i], now_, events_, requests_);
+    on_order_answer(kind, (*answers)[i], query.sent_at);
+  }
+}
+
 void Engine::observe_usage(const RestAnswered& in, LocalTime sent_at) {
-  const auto sent = clock_.to_venue(sent_at) + budget_shift_;
+  // As early as it may have been by a clock that is not known better: a count of the minute before must not
+  // become one of this minute.
+  const auto sent = clock_.to_venue(sent_at) + budget_shift_ - clock_.error();
   const auto report = [&](venue::LimitKind kind, base::Duration interval, std::optional<int> count) {
     if (count) budget_.observe({kind, interval, *count}, sent, budget_now());
   };
@@ -264,6 +308,12 @@ void Engine::on_answer(const Query& query, std::string_view body) {
     case K::user_trades:
       on_user_trades(query, body);
       break;
+    case K::query_order:
+      on_owner(query, body);
+      break;
+    case K::incomes:
+      on_incomes(query, body);
+      break;
     case K::agg_trades: {
       Desk& d = desk(*query.symbol);
       const auto trades = rest_decoder_.agg_trades(d.symbol, body);
@@ -289,7 +339,6 @@ void Engine::on_answer(const Query& query, std::string_view body) {
     default:
       break;
   }
-  check_started();
 }
 
 void Engine::on_refusal(const Query& query, int status, std::string_view body) {
@@ -308,6 +357,11 @@ void Engine::on_refusal(const Query& query, int status, std::string_view body) {
     ask(K::server_time);
   }
   if (query.kind == K::listen_key_keep_alive) ask(K::listen_key_start);
+  if (query.purpose == Purpose::owner && verdict.refusal == model::Refusal::order_not_found) {
+    Desk& d = desk(*query.symbol);
+    d.foreign.answered(query.from_id);
+    see_foreign(d, query.from_id, "a trade of an order the venue does not know");
+  }
   on_query_failed(query);
 }
 
@@ -333,18 +387,17 @@ void Engine::on_query_failed(const Query& query) {
   if (query.kind == K::countdown) desk(*query.symbol).countdown->failed(now_);
   if (query.kind == K::server_time && !clock_.known() && phase_ != Phase::starting)
     timer(Timer::clock) = now_ + base::seconds{1};
+  if (query.kind == K::incomes) timer(Timer::incomes) = now_ + incomes_retry;
   if (phase_ == Phase::starting) timer(Timer::start) = now_ + base::seconds{1};
 }
 
 /// The venue's clock may step. Its limits count in minutes of that clock, so the budget follows by whole
 /// minutes: counts of an hour ahead would block everything until that hour came.
 void Engine::take_clock(LocalTime sent, base::VenueTime time) {
-  const bool first = !clock_was_known_;
   const auto before = clock_.offset();
   clock_.sample(sent, time, now_);
-  clock_was_known_ = true;
-  if (first) return;
   const auto step = clock_.offset() - before;
+  if (step < -base::seconds{1}) ledger_.clock_set_back(-step);
   const auto minutes =
       (step + (step.count() < 0 ? -base::seconds{30} : base::seconds{30})) / base::minutes{1};
   budget_shift_ -= base::minutes{minutes};
@@ -517,7 +570,9 @@ void Engine::on_positions(const Query& query, std::string_view body) {
   for (auto& d : desks_) {
     if (!d.is_quoted()) continue;
     model::PositionReport report;
-    report.symbol = d.symbol;  // a symbol that is not listed is flat
+    // A symbol that is not listed is flat, as of the asking: what was traded before is in it.
+    report.symbol = d.symbol;
+    report.update_time = clock_.to_venue(query.sent_at);
     for (const auto& r : *reports) {
       if (r.symbol == d.symbol) report = r;
     }
@@ -578,6 +633,62 @@ void Engine::on_user_trades(const Query& query, std::string_view body) {
   }
   d.trades_proved = query.user_stream_generation;
   d.dirty = true;
+}
+
+void Engine::on_owner(const Query& query, std::string_view body) {
+  const auto report = rest_decoder_.order(body);
+  if (!report) {
+    note(Severity::warning, "order unreadable fault={}", vb::name(report.error()));
+    return;
+  }
+  Desk& d = desk(*query.symbol);
+  d.foreign.answered(query.from_id);
+  if (orders_.whose(report->id) == order::FillOf::another)
+    see_foreign(d, query.from_id, "a trade that is not ours");
+  ask_owner(d);
+}
+
+/// Funding payments of all symbols since the last complete page.
+void Engine::ask_incomes() {
+  timer(Timer::incomes) = now_ + incomes_interval;
+  if (options_.product != model::Product::usdm) return;
+  auto from = base::VenueTime::max();
+  for (const auto& d : desks_) {
+    if (d.is_quoted()) from = std::min(from, d.incomes_through);
+  }
+  incomes_asked_from_ = from;
+  ask(K::incomes);
+}
+
+void Engine::incomes_changed() {
+  auto& due = timer(Timer::incomes);
+  due = std::min(due.value_or(now_ + incomes_settle_in), now_ + incomes_settle_in);
+}
+
+void Engine::on_incomes(const Query& query, std::string_view body) {
+  const auto page = rest_decoder_.funding_fees(body);
+  if (!page) {
+    note(Severity::warning, "incomes unreadable fault={}", vb::name(page.error()));
+    on_query_failed(query);
+    return;
+  }
+  for (const auto& row : page->rows) {
+    Desk& d = desk(row.symbol);
+    if (!d.is_quoted() || row.time < d.incomes_through) continue;
+    const order::Funding funding{row.symbol, row.asset, row.amount, row.id, row.time};
+    ledger_.on_funding(funding);
+    out_->push(KeepState{funding});
+    see_standing(d);
+  }
+  const bool more = page->listed >= static_cast<std::size_t>(vb::Encoder::rows_max);
+  // The last page goes up to the asking; what is told late is asked for again.
+  const auto through = more ? page->last_time : clock_.to_venue(query.sent_at) - incomes_lag_max;
+  for (auto& d : desks_) {
+    if (!d.is_quoted() || through <= d.incomes_through) continue;
+    d.incomes_through = through;
+    out_->push(KeepState{order::IncomesComplete{d.symbol, through}});
+  }
+  if (more && page->last_time > incomes_asked_from_) ask_incomes();
 }
 
 }  // namespace phoenix::engine

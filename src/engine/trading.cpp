@@ -6,6 +6,7 @@
 #include "model/names.hpp"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <type_traits>
 
@@ -61,9 +62,9 @@ std::string_view Engine::hold_reason(const Desk& d) const {
   if (d.orders_proved != user_stream_generation_) return "open orders not reconciled";
   if (d.position_proved != user_stream_generation_) return "position not reconciled";
   if (d.trades_proved != user_stream_generation_) return "trades not reconciled";
-  if (d.foreign_orders > 0) return "orders that are not ours";
   if (d.countdown && !d.countdown->is_armed(now_)) return "dead man's switch not armed";
   if (!d.strategy) return d.strategy_latched ? "strategy failed twice" : "strategy failed";
+  if (!d.misfit.empty()) return "the configured quotes do not fit";
   if (now_ < d.distrusted_until) return "the gateway refused an order";
   if (d.allowed.nothing_rests()) return risk::name(d.allowed.reason);  // last: a slice needs all the others
   return {};
@@ -114,6 +115,7 @@ void Engine::consider(Desk& d) {
     return;
   }
   see_touch(d);
+  look_at_fit(d);
   const bool other_verdict = judge(d);
   const auto reason = hold_reason(d);
   if (!reason.empty()) {
@@ -167,8 +169,6 @@ void Engine::consider(Desk& d) {
                        .volatility_per_s = d.market.volatility_per_s(),
                        .vpin = d.market.vpin(),
                        .intensity = d.intensity.estimate(),
-                       .own_bid = orders_.best_live(d.symbol, model::Side::bid),
-                       .own_ask = orders_.best_live(d.symbol, model::Side::ask),
                        .other_bid = other_best(d, model::Side::bid),
                        .other_ask = other_best(d, model::Side::ask)},
                       decision_);
@@ -187,8 +187,7 @@ void Engine::consider(Desk& d) {
   }
   const std::size_t wanted = quotes.size();
   risk::apply(d.allowed, position, *d.instrument, quotes);
-  limits_.observe(d.symbol,
-                  {.position = position, .working = orders_.exposure(d.symbol), .price = mark.value_or(mid)});
+  observe_limits(d);
   if (!base::planted(base::Canary::risk_limit_off)) limits_.cut(d.symbol, *top, mark, quotes);
   d.cuts += wanted - quotes.size();
   mix(d.quotes_hash, static_cast<std::uint64_t>(base::ns_of(now_)));
@@ -203,8 +202,7 @@ void Engine::consider(Desk& d) {
   orders_.want(d.symbol, quotes,
                {.top = *top, .room = room, .places_max = now_ < d.places_after ? 0 : places_room()}, now_,
                requests_);
-  limits_.observe(d.symbol,
-                  {.position = position, .working = orders_.exposure(d.symbol), .price = mark.value_or(mid)});
+  observe_limits(d);
   take(d, decision_.take);
   see_own_touch(d);
 }
@@ -255,6 +253,7 @@ void Engine::send_orders() {
     for (const auto& request : sending_) {
       if (request.lane == lane) send_order(request);
     }
+    send_rest();
   }
   sending_.clear();
 }
@@ -274,7 +273,10 @@ void Engine::send_order(const order::OutRequest& request) {
     orders_.on_lost(request.id, order::Lost::not_sent, now_, events_, requests_);
     return;
   }
-  if (kind == vb::RequestKind::place) ++d.places;
+  if (kind == vb::RequestKind::place) {
+    ++d.places;
+    keep_order(d.symbol, std::get<model::PlaceOrder>(request.request).id, {});
+  }
   if (kind == vb::RequestKind::amend) ++d.amends;
   if (kind == vb::RequestKind::cancel) ++d.cancels;
   tell_quality(d, request.request);
@@ -286,12 +288,70 @@ void Engine::send_order(const order::OutRequest& request) {
                         out_->keep(encoder_.ws_order(request.id, request.request, now, buffer_))});
     return;
   }
-  queries_.push_back({.id = request.id,
-                      .kind = kind,
-                      .symbol = d.symbol,
-                      .sent_at = now_,
-                      .user_stream_generation = user_stream_generation_});
-  call(encoder_.order(request.request, now, buffer_), request.id, Urgency::order);
+  rest_waiting_.push_back(request);
+}
+
+/// What waits for REST, in the order it was asked for: what the venue takes together goes together, which
+/// costs one round trip and one place of the limit on orders.
+void Engine::send_rest() {
+  const bool batches = options_.product == model::Product::usdm;
+  std::array<model::PlaceOrder, vb::Encoder::batch_place_max> places;
+  std::array<model::CancelOrder, vb::Encoder::batch_cancel_max> cancels;
+  for (std::size_t i = 0; i < rest_waiting_.size();) {
+    const auto& first = rest_waiting_[i];
+    const auto kind = kind_of(first.request);
+    Query query{.id = first.id,
+                .kind = kind,
+                .symbol = symbol_of(first.request),
+                .sent_at = now_,
+                .user_stream_generation = user_stream_generation_};
+    const auto most = !batches                          ? std::size_t{1}
+                      : kind == vb::RequestKind::place  ? places.size()
+                      : kind == vb::RequestKind::cancel ? cancels.size()
+                                                        : std::size_t{1};
+    std::size_t count = 0;
+    for (; count < most && i + count < rest_waiting_.size(); ++count) {
+      const auto& next = rest_waiting_[i + count].request;
+      if (next.index() != first.request.index() || symbol_of(next) != *query.symbol) break;
+      if (const auto* place = std::get_if<model::PlaceOrder>(&next)) places[count] = *place;
+      if (const auto* cancel = std::get_if<model::CancelOrder>(&next)) cancels[count] = *cancel;
+    }
+    count = std::max<std::size_t>(count, 1);
+    if (count > 1) {
+      query.kind =
+          kind == vb::RequestKind::place ? vb::RequestKind::batch_place : vb::RequestKind::batch_cancel;
+      for (std::size_t k = 0; k < count; ++k) query.batch.push_back(rest_waiting_[i + k].id);
+    }
+    const auto now = venue_now();
+    const auto request = query.kind == vb::RequestKind::batch_place
+                             ? encoder_.batch_place({places.data(), count}, now, buffer_)
+                         : query.kind == vb::RequestKind::batch_cancel
+                             ? encoder_.batch_cancel({cancels.data(), count}, now, buffer_)
+                             : encoder_.order(first.request, now, buffer_);
+    // Asked for each order before; together they may be too many.
+    const auto priority =
+        first.lane == order::Lane::place ? venue::Priority::routine : venue::Priority::vital;
+    if (budget_.blocked_until(request.cost, priority, budget_now())) {
+      for (std::size_t k = i; k < i + count; ++k)
+        orders_.on_lost(rest_waiting_[k].id, order::Lost::not_sent, now_, events_, requests_);
+    } else {
+      const auto id = query.id;
+      queries_.push_back(std::move(query));
+      call(request, id, Urgency::order);
+    }
+    i += count;
+  }
+  rest_waiting_.clear();
+}
+
+/// Into the store: an order as it is sent, and as it ended.
+void Engine::keep_order(model::SymbolId symbol, model::ClientOrderId id,
+                        std::optional<order::DoneReason> done) {
+  auto record = orders_.record(symbol, id);
+  if (!record) return;
+  record->done = done;
+  record->updated_at = now_;
+  out_->push(KeepState{*record});
 }
 
 /// What happened to our orders, into the ledger and the desks.
@@ -305,6 +365,18 @@ void Engine::settle_events() {
 }
 
 void Engine::settle_each() {
+  for (const auto& event : events_) {
+    const auto* const fill = std::get_if<order::Fill>(&event);
+    if (fill == nullptr || fill->of == order::FillOf::ours || ledger_.knows(fill->symbol, fill->trade_id))
+      continue;
+    Desk& d = desk(fill->symbol);
+    if (!d.guard) continue;
+    if (fill->of == order::FillOf::another || d.foreign.on_unknown(fill->order_id)) {
+      see_foreign(d, fill->order_id, "a trade that is not ours");
+    } else {
+      ask_owner(d);
+    }
+  }
   ledger_.apply(events_);
   for (const auto& event : events_) {
     std::visit(
@@ -327,6 +399,7 @@ void Engine::settle_each() {
             out_->push(KeepState{e});
           } else if constexpr (std::is_same_v<T, order::OrderDone>) {
             d.dirty = true;
+            keep_order(e.symbol, e.id, e.reason);
             if (d.quality) d.quality->on_done(e, now_);
             if (e.took && d.slice_taken) {
               d.slice_taken = false;
@@ -359,8 +432,7 @@ void Engine::settle_each() {
             d.fills_wanted = true;
             ask(vb::RequestKind::user_trades, e.symbol);
           } else if constexpr (std::is_same_v<T, order::ForeignOrder>) {
-            note(Severity::warning, "foreign order symbol={} order_id={} client_id={}",
-                 symbols_.name(e.symbol), e.order_id, e.client_text.view());
+            see_foreign(d, e.order_id, "an order that is not ours");
           }
         },
         event);

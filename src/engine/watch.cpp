@@ -242,6 +242,7 @@ void Engine::kill(std::string_view reason) {
   latched_ = std::string{reason};
   note(Severity::error, "kill latch set why=\"{}\"", reason);
   out_->push(SetLatch{out_->keep(reason)});
+  keep_latch_record("kill", reason);
   record(ops::IncidentKind::latched, "", reason, {}, "by=engine");
   consider_all();
 }
@@ -252,11 +253,13 @@ void Engine::handle(const LatchChanged& in) {
     latched_ = std::string{in.reason};
     note(Severity::error, "kill latch set why=\"{}\"", in.reason);
     record(ops::IncidentKind::latched, "", in.reason, {}, "by=outside");
+    keep_latch_record("kill", in.reason);
   } else {
     if (!latched_) return;
     latched_.reset();
     note(Severity::warning, "kill latch taken away");
     record(ops::IncidentKind::rearmed, "", "", {}, "by=outside");
+    keep_latch_record("kill", {});
   }
   consider_all();
 }

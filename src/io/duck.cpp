@@ -1,5 +1,7 @@
 #include "io/duck.hpp"
 
+#include "record/schema.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -607,6 +609,26 @@ double DuckRows::number(std::size_t column) const {
   return static_cast<double>(whole) / unit;
 }
 
+void DuckRows::append_levels(std::size_t column, std::vector<model::Level>& out) const {
+  const Value value = impl_->value(column);
+  if (value.type.sql != record::sql_type(record::Type::levels) || value.is_null())
+    value.refuse("list of levels");
+  const auto& range = value.as<duckdb_list_entry>();
+  const duckdb_vector items = duckdb_list_vector_get_child(value.vector);
+  const duckdb_vector vectors[] = {duckdb_struct_vector_get_child(items, 0),
+                                   duckdb_struct_vector_get_child(items, 1)};
+  std::uint64_t* const validity[] = {duckdb_vector_get_validity(vectors[0]),
+                                     duckdb_vector_get_validity(vectors[1])};
+  const auto* const price = static_cast<const std::int64_t*>(duckdb_vector_get_data(vectors[0]));
+  const auto* const qty = static_cast<const std::int64_t*>(duckdb_vector_get_data(vectors[1]));
+  for (idx_t i = range.offset; i < range.offset + range.length; ++i) {
+    for (std::uint64_t* const known : validity) {
+      if (known != nullptr && !duckdb_validity_row_is_valid(known, i)) value.refuse("list of whole levels");
+    }
+    out.push_back({model::Price::from_raw(price[i]), model::Qty::from_raw(qty[i])});
+  }
+}
+
 std::string_view DuckRows::text(std::size_t column) const {
   const Value value = impl_->value(column);
   if (value.type.id != DUCKDB_TYPE_VARCHAR || value.is_null()) value.refuse("text");
@@ -629,43 +651,12 @@ void DuckRows::append_json(std::size_t column, std::string& out) const {
 
 class Duck::Impl {
  public:
-  explicit Impl(const DuckOptions& options) {
-    const std::pair<const char*, std::string> settings[] = {
-        {"threads", fmt::format("{}", options.threads)},
-        {"memory_limit", fmt::format("{}B", options.memory_bytes_max)},
-        {"temp_directory", options.temp_directory.string()},
-        {"autoinstall_known_extensions", "false"},
-        {"autoload_known_extensions", "false"},
-        {"allow_persistent_secrets", "false"},
-        // What is read again is to come from the disk.
-        {"enable_external_file_cache", "false"},
-    };
-    const std::lock_guard lock{opening()};
-    duckdb_config config = nullptr;
-    if (duckdb_create_config(&config) != DuckDBSuccess) fail("DuckDB could not be configured");
-    for (const auto& [name, value] : settings) {
-      if (duckdb_set_config(config, name, value.c_str()) != DuckDBSuccess) {
-        duckdb_destroy_config(&config);
-        throw DuckError(fmt::format("DuckDB does not take {} = '{}'", name, value));
-      }
-    }
-    char* error = nullptr;
-    const duckdb_state opened = duckdb_open_ext(nullptr, &database_, config, &error);
-    duckdb_destroy_config(&config);
-    if (opened != DuckDBSuccess) fail(take_text(error).c_str());
-    if (duckdb_connect(database_, &connection) != DuckDBSuccess) {
-      duckdb_close(&database_);
-      fail("DuckDB takes no connection");
-    }
-    // What asks for the time of day or of a zone must not depend on the machine.
-    duckdb_query(connection, "SET TimeZone = 'UTC'", nullptr);
-  }
+  explicit Impl(const DuckOptions& options) : Impl{std::make_shared<Database>(options)} {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
-  ~Impl() {
-    duckdb_disconnect(&connection);
-    duckdb_close(&database_);
-  }
+  ~Impl() { duckdb_disconnect(&connection); }
+
+  std::unique_ptr<Impl> another() const { return std::unique_ptr<Impl>{new Impl{database_}}; }
 
   enum class Allowed : std::uint8_t { anything, reading };
 
@@ -703,13 +694,54 @@ class Duck::Impl {
   duckdb_connection connection = nullptr;
 
  private:
-  duckdb_database database_ = nullptr;
+  struct Database {
+    explicit Database(const DuckOptions& options) {
+      const std::pair<const char*, std::string> settings[] = {
+          {"threads", fmt::format("{}", options.threads)},
+          {"memory_limit", fmt::format("{}B", options.memory_bytes_max)},
+          {"temp_directory", options.temp_directory.string()},
+          {"autoinstall_known_extensions", "false"},
+          {"autoload_known_extensions", "false"},
+          {"allow_persistent_secrets", "false"},
+          // What is read again is to come from the disk.
+          {"enable_external_file_cache", "false"},
+      };
+      const std::lock_guard lock{opening()};
+      duckdb_config config = nullptr;
+      if (duckdb_create_config(&config) != DuckDBSuccess) fail("DuckDB could not be configured");
+      for (const auto& [name, value] : settings) {
+        if (duckdb_set_config(config, name, value.c_str()) != DuckDBSuccess) {
+          duckdb_destroy_config(&config);
+          throw DuckError(fmt::format("DuckDB does not take {} = '{}'", name, value));
+        }
+      }
+      char* error = nullptr;
+      const duckdb_state opened = duckdb_open_ext(nullptr, &handle, config, &error);
+      duckdb_destroy_config(&config);
+      if (opened != DuckDBSuccess) fail(take_text(error).c_str());
+    }
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+    ~Database() { duckdb_close(&handle); }
+
+    duckdb_database handle = nullptr;
+  };
+
+  explicit Impl(std::shared_ptr<Database> database) : database_(std::move(database)) {
+    if (duckdb_connect(database_->handle, &connection) != DuckDBSuccess) fail("DuckDB takes no connection");
+    // What asks for the time of day or of a zone must not depend on the machine.
+    duckdb_query(connection, "SET TimeZone = 'UTC'", nullptr);
+  }
+
+  std::shared_ptr<Database> database_;
 };
 
 Duck::Duck(const DuckOptions& options) : impl_{std::make_unique<Impl>(options)} {}
+Duck::Duck(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
 Duck::~Duck() = default;
 Duck::Duck(Duck&&) noexcept = default;
 Duck& Duck::operator=(Duck&&) noexcept = default;
+Duck Duck::another() const { return Duck{impl_->another()}; }
 
 void Duck::run(const std::string& sql) {
   duckdb_result result{};

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "model/market.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -7,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace phoenix::io {
 
@@ -51,6 +54,9 @@ class DuckRows {
   std::int64_t integer(std::size_t column) const;
   /// Of an integer, a decimal or a floating-point number.
   double number(std::size_t column) const;
+  /// Appends a list of (price, qty) as recordings keep them: STRUCT(price DECIMAL(18,8), qty
+  /// DECIMAL(18,8))[].
+  void append_levels(std::size_t column, std::vector<model::Level>& out) const;
   /// Of a text; valid until the next call of `next`.
   std::string_view text(std::size_t column) const;
   /// Appends any value as a person reads it, times in UTC; a null appends nothing.
@@ -75,6 +81,10 @@ class Duck {
   Duck(Duck&&) noexcept;
   Duck& operator=(Duck&&) noexcept;
 
+  /// A further connection to the same database, for a query beside one that still runs. Costs next to
+  /// nothing; the database lives as long as one of them.
+  Duck another() const;
+
   /// Any statements, one after another; their results are thrown away.
   void run(const std::string& sql);
   /// One statement of any kind. The rows are to be done with before anything else is asked.
@@ -90,6 +100,7 @@ class Duck {
 
  private:
   class Impl;
+  explicit Duck(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -23,7 +23,7 @@ GuardLatches::GuardLatches(const fs::path& directory) : directory_{directory / "
 
 fs::path GuardLatches::path_of(std::string_view symbol) const { return directory_ / file_name(symbol); }
 
-std::vector<std::string> GuardLatches::names() const {
+std::vector<std::string> GuardLatches::files() const {
   std::vector<std::string> names;
   std::error_code fault;
   for (const auto& entry : fs::directory_iterator{directory_, fault}) {
@@ -34,9 +34,18 @@ std::vector<std::string> GuardLatches::names() const {
   return names;
 }
 
+std::vector<std::string> GuardLatches::names(std::string_view suffix) const {
+  std::vector<std::string> names;
+  for (const auto& name : files()) {
+    const auto dot = std::min(name.find('.'), name.size());
+    if (std::string_view{name}.substr(dot) == suffix) names.push_back(name.substr(0, dot));
+  }
+  return names;
+}
+
 std::vector<std::pair<std::string, std::string>> GuardLatches::load() {
   std::vector<std::pair<std::string, std::string>> latches;
-  for (const auto& name : names()) {
+  for (const auto& name : files()) {
     std::string text;
     try {
       text = read_file(directory_ / name, 4096);
@@ -75,11 +84,12 @@ std::optional<std::string> GuardLatches::take_rearmed() {
   return std::nullopt;
 }
 
-std::vector<std::string> GuardLatches::clear(const std::optional<std::string>& symbol) const {
+std::vector<std::string> GuardLatches::clear(const std::optional<std::string>& symbol,
+                                             std::string_view suffix) const {
   std::vector<std::string> cleared;
-  for (const auto& name : names()) {
+  for (const auto& name : names(suffix)) {
     if (symbol && name != file_name(*symbol)) continue;
-    const auto path = directory_ / name;
+    const auto path = directory_ / (name + std::string{suffix});
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw_errno("remove", path);
     cleared.push_back(name);
   }

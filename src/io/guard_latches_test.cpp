@@ -40,6 +40,24 @@ TEST(GuardLatches, a_person_who_takes_one_away_is_noticed_once) {
   EXPECT_EQ(running.take_rearmed(), "ETHUSDC");
 }
 
+TEST(GuardLatches, x16_what_somebody_else_did_is_no_latch_of_a_guard_and_has_its_own_end) {
+  test::TemporaryDirectory directory;
+  GuardLatches running{directory.path()};
+  running.keep("ETHUSDC", "stop_loss@12");
+  running.keep("ETHUSDC.foreign", "orders that are not ours");
+  running.keep("SOLUSDC.foreign", "orders that are not ours");
+  const GuardLatches person{directory.path()};
+  EXPECT_THAT(person.names(), ElementsAre("ETHUSDC"));
+  EXPECT_THAT(person.names(".foreign"), ElementsAre("ETHUSDC", "SOLUSDC"));
+  EXPECT_THAT(person.clear({}), ElementsAre("ETHUSDC"));
+  EXPECT_EQ(running.take_rearmed(), "ETHUSDC");
+  EXPECT_EQ(running.take_rearmed(), std::nullopt);
+  EXPECT_THAT(person.clear("SOLUSDC", ".foreign"), ElementsAre("SOLUSDC"));
+  EXPECT_EQ(running.take_rearmed(), "SOLUSDC.foreign");
+  EXPECT_THAT(GuardLatches{directory.path()}.load(),
+              ElementsAre(Pair("ETHUSDC.foreign", "orders that are not ours")));
+}
+
 TEST(GuardLatches, a_file_that_says_nothing_counts_as_a_latch) {
   test::TemporaryDirectory directory;
   GuardLatches running{directory.path()};

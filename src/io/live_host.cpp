@@ -7,6 +7,7 @@
 #include "io/conflator.hpp"
 #include "io/log_writer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
@@ -51,6 +52,9 @@ class LiveHost::Impl final : public NetworkHandler {
         options_(std::move(options)),
         log_(std::move(log)),
         ring_(options_.frame_ring_bytes) {
+    PHX_ASSERT(
+        options_.local_venue == nullptr || (options_.api_key.empty() && options_.order_api.host.empty()),
+        "who has an account in this process holds no key and no order address of another");
     if (options_.input_log) log_writer_.emplace(*options_.input_log);
     wake_fd_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     PHX_ASSERT(wake_fd_ >= 0, "the kernel gives an eventfd");
@@ -252,6 +256,7 @@ class LiveHost::Impl final : public NetworkHandler {
         ring_.pop();
         worked = true;
       }
+      if (step_local()) worked = true;
       if (!stop_told && stop_requested_.load(std::memory_order_acquire)) {
         stop_told = true;
         step(engine::StopRequested{});
@@ -269,20 +274,49 @@ class LiveHost::Impl final : public NetworkHandler {
     }
   }
 
+  /// What the venue inside this process has for the engine. Whether there was anything.
+  bool step_local() {
+    if (options_.local_venue == nullptr) return false;
+    bool worked = false;
+    while (const auto input = options_.local_venue->next(clock_.now())) {
+      step(*input);
+      worked = true;
+    }
+    return worked;
+  }
+
   void step(const engine::Input& input, std::uint64_t raw = not_journalled) {
     const base::LocalTime now = std::max(clock_.now(), last_step_);
     last_step_ = now;
     engine_.step(input, now, actions_);
     ++steps_;
     perform();
+    measure(input, now);
     if (options_.recording != nullptr) keep(input, raw, now);
     actions_.clear();
+    if (options_.local_venue != nullptr) options_.local_venue->saw(input, now);
     if (log_writer_) {
       const auto encoded = engine::encode_input(input);
       log_writer_->append(now, static_cast<std::uint8_t>(encoded.head[0]), encoded.head_view(), encoded.body);
       if (std::exchange(summary_due_, false))
         log_writer_->append(now, engine::log_kind_summary, {}, engine::run_summary(engine_));
     }
+  }
+
+  /// How long the stages of this step took. `actions_` are still there.
+  void measure(const engine::Input& input, base::LocalTime now) {
+    const base::LocalTime done = clock_.now();
+    latencies_.step.add(done - now);
+    const auto* frame = std::get_if<engine::FrameReceived>(&input);
+    if (frame == nullptr) return;
+    latencies_.receive_to_step.add(now - frame->received);
+    const auto channel = engine::channel_of(frame->connection);
+    if (channel != engine::Channel::public_data && channel != engine::Channel::market_data) return;
+    const bool order_left = std::any_of(actions_.begin(), actions_.end(), [](const engine::Action& action) {
+      const auto* text = std::get_if<engine::SendText>(&action);
+      return text != nullptr && text->connection == engine::ConnectionId::order_api;
+    });
+    if (order_left) latencies_.tick_to_order.add(done - frame->received);
   }
 
   /// What the engine consumed and the rows that came of it; after everything that leaves for the venue.
@@ -310,6 +344,12 @@ class LiveHost::Impl final : public NetworkHandler {
     if (const auto deadline = engine_.next_deadline()) {
       wait = std::clamp(*deadline - clock_.now(), base::Duration{0}, tick_interval);
     }
+    if (options_.local_venue != nullptr) {
+      // Compared as times first: the deadline may be as far away as a time can be.
+      const auto now = clock_.now();
+      const auto deadline = options_.local_venue->next_deadline();
+      if (deadline < now + wait) wait = std::max(deadline, now) - now;
+    }
     const timespec timeout{.tv_sec = 0, .tv_nsec = wait.count()};
     pollfd fd{.fd = wake_fd_, .events = POLLIN, .revents = 0};
     if (::ppoll(&fd, 1, &timeout, nullptr) > 0) {
@@ -321,10 +361,13 @@ class LiveHost::Impl final : public NetworkHandler {
 
   void perform() {
     for (const auto& action : actions_) {
+      if (options_.local_venue != nullptr && options_.local_venue->take(action, actions_, last_step_))
+        continue;
       std::visit([this](const auto& a) { perform(a); }, action);
     }
   }
   void perform(const engine::OpenConnection& a) {
+    must_be_public(a.connection);
     WsOptions ws;
     ws.endpoint = a.host == engine::Host::order_api ? options_.order_api : options_.stream;
     ws.target = actions_.text(a.target);
@@ -345,6 +388,11 @@ class LiveHost::Impl final : public NetworkHandler {
     must(network_->close(static_cast<std::uint32_t>(a.connection)));
   }
   void perform(const engine::CallRest& a) {
+    PHX_ASSERT(options_.local_venue == nullptr || actions_.text(a.method) == "GET",
+               "an account in this process changes nothing elsewhere");
+    PHX_ASSERT(options_.local_venue == nullptr ||
+                   actions_.text(a.target).find("signature=") == std::string_view::npos,
+               "an account in this process signs nothing for elsewhere");
     RestCall call;
     call.request_id = a.request;
     call.endpoint = options_.rest;
@@ -356,6 +404,12 @@ class LiveHost::Impl final : public NetworkHandler {
     if (!call.body.empty()) call.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
     call.deadline = last_step_ + a.timeout;
     must(network_->call(std::move(call)));
+  }
+  void must_be_public(engine::ConnectionId id) const {
+    const auto channel = engine::channel_of(id);
+    PHX_ASSERT(options_.local_venue == nullptr ||
+                   (channel != engine::Channel::user_data && channel != engine::Channel::order_api),
+               "an account in this process has its connections here");
   }
   void perform(const engine::Note& a) { log_(a.severity, actions_.text(a.text)); }
   void perform(const engine::RecordIncident& a) {
@@ -404,6 +458,13 @@ class LiveHost::Impl final : public NetworkHandler {
     if (options_.rearmed) {
       while (const auto symbol = options_.rearmed()) step(engine::GuardsRearmed{*symbol});
     }
+    if (options_.claimed) {
+      while (const auto symbol = options_.claimed()) step(engine::OrdersClaimed{*symbol});
+    }
+    if (options_.hold_asked) {
+      while (const auto hold = options_.hold_asked())
+        step(engine::HoldAsked{hold->by, hold->wish, hold->symbol});
+    }
     if (options_.changed_options) {
       if (const auto text = options_.changed_options()) step(engine::OptionsChanged{*text});
     }
@@ -423,8 +484,9 @@ class LiveHost::Impl final : public NetworkHandler {
 
   void publish_status(base::LocalTime now) {
     last_status_ = now;
-    ops::Status status;
+    auto& status = *next_status_;
     engine_.fill_status(status, now);
+    status.latencies = latencies_;
     const std::lock_guard lock{mutex_};
     status_ = status;
   }
@@ -451,6 +513,9 @@ class LiveHost::Impl final : public NetworkHandler {
   bool summary_due_ = false;
   base::LocalTime last_step_{}, last_status_{}, last_traffic_{}, last_recording_look_{};
   std::uint64_t steps_ = 0;
+  ops::StageLatencies latencies_;
+  /// Filled before it is published: its memory is used again each time.
+  std::unique_ptr<ops::Status> next_status_ = std::make_unique<ops::Status>();
   std::optional<std::string> latched_;  ///< the reason, as last told to or by the engine
 
   mutable std::mutex mutex_;  ///< guards status_ and end_

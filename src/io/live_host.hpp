@@ -3,6 +3,7 @@
 #include "base/time.hpp"
 #include "engine/action.hpp"
 #include "io/clock.hpp"
+#include "io/local_venue.hpp"
 #include "io/network.hpp"
 #include "io/recording.hpp"
 #include "ops/incident.hpp"
@@ -26,6 +27,9 @@ namespace phoenix::io {
 struct LiveHostOptions {
   Endpoint rest, stream, order_api;
   std::string api_key;  ///< header of REST calls; empty: none
+  /// Has the account in place of the real venue, and outlives the host. With it the host needs neither
+  /// `order_api` nor `api_key`, and asserts that only public data is asked for over the network.
+  LocalVenue* local_venue = nullptr;
   Deflate deflate = Deflate::refuse;
   base::Duration ping_interval = base::seconds{20};
   base::Duration pong_timeout = base::seconds{10};
@@ -49,6 +53,15 @@ struct LiveHostOptions {
   std::function<void(std::string_view symbol, std::string_view text)> keep_guard_latch;
   /// Whose guard's latch was taken away from outside, once each; asked every status_interval.
   std::function<std::optional<std::string>()> rearmed;
+  /// Of which symbol somebody else's orders and trades were claimed, once each; asked every status_interval.
+  std::function<std::optional<std::string>()> claimed;
+  /// What a person or an alert asks for (HoldAsked), once each; asked every status_interval.
+  struct Hold {
+    engine::HoldBy by = engine::HoldBy::person;
+    engine::HoldWish wish = engine::HoldWish::none;
+    std::string symbol;  ///< empty: all
+  };
+  std::function<std::optional<Hold>()> hold_asked;
   /// A changed configuration that may be applied, once; asked every status_interval.
   std::function<std::optional<std::string>()> changed_options;
   /// Must not block.

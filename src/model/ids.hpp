@@ -22,6 +22,9 @@ using ClientText = base::ShortText<36>;
 /// that no id is ever used twice and none needs to be durable before a send. Text form:
 /// "phx-EEEEEEEE-CCCCCCCCCCCC", both in lower-case hexadecimal of fixed width.
 struct ClientOrderId {
+  /// Of orders that close positions in an emergency, from outside every run.
+  static constexpr std::uint32_t closing_epoch = 0xffff'ffff;
+
   std::uint32_t epoch = 0;
   std::uint64_t counter = 0;  ///< below 2^48
 

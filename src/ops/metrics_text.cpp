@@ -1,242 +1,667 @@
 #include "ops/metrics_text.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <numeric>
+#include <optional>
+#include <type_traits>
 
 #include <fmt/format.h>
 
 namespace phoenix::ops {
 namespace {
 
-/// Writes one family after another: HELP and TYPE once, then its samples.
-class Writer {
- public:
-  void family(std::string_view name, std::string_view type, std::string_view help) {
-    name_ = name;
-    fmt::format_to(std::back_inserter(text_), "# HELP phoenix_{0} {1}\n# TYPE phoenix_{0} {2}\n", name, help,
-                   type);
-  }
-  template <class T>
-  void sample(const T& value, std::string_view labels = {}) {
-    if (labels.empty()) {
-      fmt::format_to(std::back_inserter(text_), "phoenix_{} {}\n", name_, value);
-    } else {
-      fmt::format_to(std::back_inserter(text_), "phoenix_{}{{{}}} {}\n", name_, labels, value);
-    }
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-  std::string_view name_;
-};
+using base::LocalTime;
 
 double seconds_of(base::Duration d) { return static_cast<double>(d.count()) / 1e9; }
 
-template <class Value>
-void per_symbol(Writer& w, const Status& status, std::string_view name, std::string_view type,
-                std::string_view help, Value value) {
-  w.family(name, type, help);
-  for (const auto& s : status.symbols) w.sample(value(s), fmt::format("symbol=\"{}\"", s.name.view()));
-}
+/// What a family is written from.
+struct Picture {
+  const Status& status;
+  const Health& health;
+  LocalTime now;
+  std::string_view version;
+};
 
-template <class Value>
-void per_symbol_and_side(Writer& w, const Status& status, std::string_view name, std::string_view help,
-                         Value value) {
-  w.family(name, "gauge", help);
-  for (const auto& s : status.symbols) {
-    for (const bool bid : {true, false}) {
-      const auto sample = value(s, bid);
-      if (sample)
-        w.sample(*sample, fmt::format("symbol=\"{}\",side=\"{}\"", s.name.view(), bid ? "bid" : "ask"));
+/// One label after another; values are escaped as the format wants it.
+class Labels {
+ public:
+  Labels& add(std::string_view key, std::string_view value) {
+    text_ += text_.empty() ? '{' : ',';
+    text_.append(key).append("=\"");
+    for (const char c : value) {
+      if (c == '\\' || c == '"') text_ += '\\';
+      c == '\n' ? text_.append("\\n") : text_ += c;
     }
+    text_ += '"';
+    return *this;
   }
-}
+  std::string text() const { return text_.empty() ? text_ : text_ + '}'; }
 
-template <class Value>
-void per_connection(Writer& w, const Status& status, std::string_view name, std::string_view type,
-                    std::string_view help, Value value) {
-  w.family(name, type, help);
-  for (const auto& c : status.connections) w.sample(value(c), fmt::format("stream=\"{}\"", c.name.view()));
-}
+ private:
+  std::string text_;
+};
 
-void symbols(Writer& w, const Status& status, base::LocalTime now) {
-  w.family("mid_price", "gauge", "Middle of best bid and best ask in quote currency");
-  for (const auto& s : status.symbols) {
-    if (s.mid) w.sample(s.mid->text(), fmt::format("symbol=\"{}\"", s.name.view()));
+class Samples {
+ public:
+  Samples(std::string& out, std::string_view name, LocalTime now) : out_(out), name_(name), now_(now) {}
+
+  template <class T>
+  void put(const T& value, const Labels& labels = {}) {
+    put(value, labels.text(), "");
   }
-  per_symbol(w, status, "symbol_live", "gauge", "1 when the symbol may be quoted",
-             [](const auto& s) { return s.state == SymbolState::live ? 1 : 0; });
-  per_symbol(w, status, "position_size", "gauge", "Signed position in base units",
-             [](const auto& s) { return s.position.text(); });
-  per_symbol(w, status, "position_notional", "gauge", "Position at the mid price in quote currency, absolute",
-             [](const auto& s) { return s.notional.text(); });
-  per_symbol(w, status, "realized_pnl", "gauge", "Realised profit before fees in quote currency",
-             [](const auto& s) { return s.realized_pnl.text(); });
-  per_symbol(w, status, "unrealized_pnl", "gauge",
-             "Profit of the open position at the mid price in quote currency",
-             [](const auto& s) { return s.unrealized_pnl.text(); });
-  per_symbol(w, status, "fees", "gauge", "Commission paid in quote currency, negative is a rebate",
-             [](const auto& s) { return s.fees.text(); });
-  per_symbol_and_side(w, status, "orders_live", "Own orders resting on the venue",
-                      [](const auto& s, bool bid) {
-                        return std::optional<std::uint32_t>{bid ? s.orders_bid : s.orders_ask};
-                      });
-  per_symbol(w, status, "orders_unknown", "gauge", "Own orders whose fate the venue has not told yet",
-             [](const auto& s) { return s.orders_unknown; });
-  per_symbol_and_side(w, status, "quote_distance",
-                      "Distance of the best own quote from the mid price, as a ratio of it",
-                      [](const auto& s, bool bid) -> std::optional<double> {
-                        const auto& own = bid ? s.own_bid : s.own_ask;
-                        if (!own || !s.mid) return std::nullopt;
-                        const double mid = s.mid->to_double();
-                        return bid ? (mid - own->to_double()) / mid : (own->to_double() - mid) / mid;
-                      });
-  per_symbol(w, status, "fill_count_total", "counter", "Fills, each trade id once",
-             [](const auto& s) { return s.fills; });
-  per_symbol(w, status, "fill_volume_total", "counter", "Filled notional in quote currency",
-             [](const auto& s) { return s.volume.text(); });
-  per_symbol(w, status, "place_count_total", "counter", "Orders placed",
-             [](const auto& s) { return s.places; });
-  per_symbol(w, status, "cancel_count_total", "counter", "Cancels asked for",
-             [](const auto& s) { return s.cancels; });
-  per_symbol(w, status, "amend_count_total", "counter", "Amends asked for",
-             [](const auto& s) { return s.amends; });
-  per_symbol(w, status, "order_reject_total", "counter", "Order requests the venue refused",
-             [](const auto& s) { return s.rejects; });
-  per_symbol(w, status, "post_only_reject_total", "counter",
-             "Post-only orders refused because they would take",
-             [](const auto& s) { return s.post_only_rejects; });
-  per_symbol(w, status, "risk_cut_total", "counter", "Quotes cut or trimmed by risk",
-             [](const auto& s) { return s.cuts; });
-  per_symbol(w, status, "book_resync_total", "counter", "Times the book had to be built anew",
-             [](const auto& s) { return s.resyncs; });
-  w.family("symbol_verdict", "gauge", "1 for the liveness verdict of the symbol's price");
-  for (const auto& s : status.symbols)
-    w.sample(1, fmt::format("symbol=\"{}\",verdict=\"{}\"", s.name.view(), s.verdict.view()));
-  w.family("price_proof_age_seconds", "gauge", "Time since the price was last proved");
-  for (const auto& s : status.symbols) {
-    if (s.proved_time)
-      w.sample(seconds_of(now - *s.proved_time), fmt::format("symbol=\"{}\"", s.name.view()));
-  }
-  per_symbol(w, status, "market_data_lag_seconds", "gauge", "Age of the newest depth event when it was taken",
-             [](const auto& s) { return seconds_of(s.lag); });
-  per_symbol(w, status, "withdrawal_total", "counter", "Times all quotes of the symbol were withdrawn",
-             [](const auto& s) { return s.withdrawals; });
-  per_symbol(w, status, "id_probe_total", "counter", "REST questions for the id of the venue's book",
-             [](const auto& s) { return s.probes; });
-  per_symbol(w, status, "line_hole_total", "counter", "Holes in the depth of one line",
-             [](const auto& s) { return s.line_holes; });
-  per_symbol(w, status, "agg_trade_total", "counter", "Aggregate trades taken, each id once",
-             [](const auto& s) { return s.trades; });
-  per_symbol(w, status, "agg_trade_repaired_total", "counter", "Of these, fetched from REST to fill a hole",
-             [](const auto& s) { return s.trades_repaired; });
-  per_symbol(w, status, "agg_trade_lost_total", "counter", "Aggregate trades that will not come any more",
-             [](const auto& s) { return s.trades_lost; });
-  per_symbol(w, status, "strategy_failure_total", "counter", "Times the symbol's strategy threw",
-             [](const auto& s) { return s.strategy_failures; });
-  per_symbol(w, status, "switch_armed", "gauge", "1 while the dead man's switch protects the symbol's orders",
-             [](const auto& s) { return s.switch_armed ? 1 : 0; });
-  w.family("last_depth_age_seconds", "gauge", "Age of the last depth frame");
-  for (const auto& s : status.symbols) {
-    if (s.last_depth_time) {
-      w.sample(seconds_of(now - *s.last_depth_time), fmt::format("symbol=\"{}\"", s.name.view()));
+  void put(const Histogram& histogram, const Labels& labels) {
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < Histogram::edges_ns.size(); ++i) {
+      below += histogram.counts()[i];
+      Labels with = labels;
+      with.add("le", fmt::format("{}", static_cast<double>(Histogram::edges_ns[i]) / 1e9));
+      put(below, with.text(), "_bucket");
     }
+    Labels with = labels;
+    with.add("le", "+Inf");
+    put(histogram.count(), with.text(), "_bucket");
+    put(histogram.sum(), labels.text(), "_sum");
+    put(histogram.count(), labels.text(), "_count");
+  }
+
+ private:
+  template <class T>
+  void put(const std::optional<T>& value, const std::string& labels, std::string_view suffix) {
+    if (value) put(*value, labels, suffix);
+  }
+  void put(LocalTime since, const std::string& labels, std::string_view suffix) {
+    put(now_ - since, labels, suffix);
+  }
+  void put(base::Duration took, const std::string& labels, std::string_view suffix) {
+    put(seconds_of(took), labels, suffix);
+  }
+  void put(bool is, const std::string& labels, std::string_view suffix) { put(is ? 1 : 0, labels, suffix); }
+  template <class T>
+    requires requires(const T& fixed) { fixed.text(); }
+  void put(const T& fixed, const std::string& labels, std::string_view suffix) {
+    fmt::format_to(std::back_inserter(out_), "phoenix_{}{}{} {}\n", name_, suffix, labels, fixed.text());
+  }
+  template <class T>
+    requires std::is_arithmetic_v<T>
+  void put(T value, const std::string& labels, std::string_view suffix) {
+    fmt::format_to(std::back_inserter(out_), "phoenix_{}{}{} {}\n", name_, suffix, labels, value);
+  }
+
+  std::string& out_;
+  std::string_view name_;
+  LocalTime now_;
+};
+
+struct Row {
+  MetricFamily family;
+  void (*write)(Samples& to, const Picture& of);
+};
+
+Labels symbol_label(const SymbolStatus& s) { return Labels{}.add("symbol", s.name.view()); }
+Labels stream_label(const ConnectionStatus& c) { return Labels{}.add("stream", c.name.view()); }
+Labels labels_of(const StreamStatus& s) {
+  return Labels{}.add("symbol", s.symbol.view()).add("role", s.role).add("stream", s.connection);
+}
+
+/// A member, or what a function makes of the whole.
+template <auto Value, class T>
+auto value_of(const T& from) {
+  if constexpr (std::is_member_object_pointer_v<decltype(Value)>) {
+    return from.*Value;
+  } else {
+    return Value(from);
   }
 }
 
-void connections(Writer& w, const Status& status) {
-  per_connection(w, status, "ws_connected", "gauge", "1 when the connection delivers",
-                 [](const auto& c) { return c.state.view() == "live" ? 1 : 0; });
-  per_connection(w, status, "ws_wanted", "gauge", "1 when the connection should be open",
-                 [](const auto& c) { return c.wanted ? 1 : 0; });
-  per_connection(w, status, "reconnect_total", "counter", "Times the connection was lost or given up",
-                 [](const auto& c) { return c.reconnects; });
-  per_connection(w, status, "ws_message_count_total", "counter", "Messages received",
-                 [](const auto& c) { return c.messages; });
-  per_connection(w, status, "ws_payload_bytes_total", "counter", "Payload bytes received, inflated",
-                 [](const auto& c) { return c.payload_bytes; });
-  per_connection(w, status, "ws_wire_received_bytes_total", "counter", "Bytes received on the wire",
-                 [](const auto& c) { return c.wire_bytes_in; });
-  per_connection(w, status, "ws_wire_sent_bytes_total", "counter", "Bytes sent on the wire",
-                 [](const auto& c) { return c.wire_bytes_out; });
-  per_connection(w, status, "ws_deflate", "gauge", "1 when permessage-deflate was negotiated",
-                 [](const auto& c) {
-                   return c.extensions.view().find("permessage-deflate") != std::string_view::npos ? 1 : 0;
-                 });
-  w.family("ws_ping_round_trip_seconds", "gauge", "Round trip of the last ping");
-  for (const auto& c : status.connections) {
-    if (c.ping_round_trip)
-      w.sample(seconds_of(*c.ping_round_trip), fmt::format("stream=\"{}\"", c.name.view()));
+// The shapes of families. A value that is not known is left out.
+
+template <auto Value>
+void once(Samples& to, const Picture& of) {
+  to.put(value_of<Value>(of.status));
+}
+template <auto Value>
+void account(Samples& to, const Picture& of) {
+  to.put(value_of<Value>(of.status.account));
+}
+template <auto Value>
+void process(Samples& to, const Picture& of) {
+  if (of.status.process.threads > 0) to.put(value_of<Value>(of.status.process));
+}
+template <auto Value>
+void state_store(Samples& to, const Picture& of) {
+  if (of.status.state_store.active) to.put(value_of<Value>(of.status.state_store));
+}
+template <auto Value>
+void recording(Samples& to, const Picture& of) {
+  if (of.status.recording.active) to.put(value_of<Value>(of.status.recording));
+}
+template <auto Value>
+void symbols(Samples& to, const Picture& of) {
+  for (const auto& s : of.status.symbols) to.put(value_of<Value>(s), symbol_label(s));
+}
+template <auto Value>
+void quoted(Samples& to, const Picture& of) {
+  for (const auto& s : of.status.symbols) {
+    if (s.quoted) to.put(value_of<Value>(s), symbol_label(s));
   }
 }
-
-void recording(Writer& w, const Status& status, base::LocalTime now) {
-  const auto& r = status.recording;
-  w.family("recording_active", "gauge", "1 while this process records");
-  w.sample(r.active ? 1 : 0);
-  if (!r.active) return;
-  const auto one = [&w](std::string_view name, std::string_view type, std::string_view help, auto value) {
-    w.family(name, type, help);
-    w.sample(value);
-  };
-  w.family("recorded_rows_total", "counter", "Rows made of the symbol, of all kinds");
-  for (const auto& s : status.symbols) {
-    if (!s.recorded) continue;
-    w.sample(std::accumulate(s.rows.begin(), s.rows.end(), std::uint64_t{0}),
-             fmt::format("symbol=\"{}\"", s.name.view()));
+template <auto Value>
+void signals(Samples& to, const Picture& of) {
+  for (const auto& s : of.status.symbols) {
+    if (s.quoted) to.put(value_of<Value>(s.signals), symbol_label(s));
   }
-  one("journal_bytes_total", "counter", "Bytes written to the journal", r.journal_bytes);
-  one("journal_records_total", "counter", "Records the journal took", r.journal_records);
-  one("journal_lost_total", "counter", "Records lost because the journal's ring was full", r.journal_lost);
-  one("journal_syncs_total", "counter", "Times the journal was synced", r.syncs);
-  one("journal_sync_lag_seconds", "gauge", "Age of the oldest record that is not durable",
-      seconds_of(r.sync_lag));
-  one("journal_sync_max_seconds", "gauge", "Longest sync of the journal", seconds_of(r.sync_max));
-  one("journal_segments_sealed_total", "counter", "Segments sealed", r.segments_sealed);
-  one("journal_segments_dead_total", "counter", "Segments given up after a failed write or sync",
-      r.segments_dead);
-  one("recording_backlog_segments", "gauge", "Sealed segments that are not in files yet", r.backlog);
-  one("recording_files_total", "counter", "Parquet files committed", r.files);
-  one("recording_rows_durable_total", "counter", "Rows in committed files", r.rows_durable);
-  one("recording_conversion_failed_total", "counter", "Conversions that failed and are tried again",
-      r.conversions_failed);
-  one("recording_rows_refused_total", "counter", "Rows the quality gate sent to a dead letter",
-      r.rows_refused);
-  one("recording_records_lost_total", "counter", "Journal records that could not be read", r.records_lost);
-  one("recording_files_retired_total", "counter", "Files retention took away", r.files_retired);
-  one("recording_bytes", "gauge", "Size of the recording on disk", r.recording_bytes);
-  one("recording_disk_free_bytes", "gauge", "Free space on its disk", r.free_bytes);
-  w.family("recording_disk_hours_left", "gauge", "Hours until the disk is full at the present rate");
-  if (r.hours_left) w.sample(*r.hours_left);
-  w.family("recording_last_durable_age_seconds", "gauge", "Age of the newest row in a committed file");
-  if (r.last_durable_ns != 0) w.sample(static_cast<double>(base::ns_of(now) - r.last_durable_ns) / 1e9);
-  one("recording_extreme_mode", "gauge", "1 while segments rotate faster because of much traffic",
-      r.extreme ? 1 : 0);
-  one("recording_faulty", "gauge", "1 while something of the recording fails and is tried again",
-      r.fault.empty() ? 0 : 1);
+}
+template <auto Value>
+void quality(Samples& to, const Picture& of) {
+  for (const auto& s : of.status.symbols) {
+    if (s.quoted) to.put(value_of<Value>(s.quality), symbol_label(s));
+  }
+}
+template <auto Bid, auto Ask>
+void sides(Samples& to, const Picture& of) {
+  for (const auto& s : of.status.symbols) {
+    if (!s.quoted) continue;
+    to.put(value_of<Bid>(s), symbol_label(s).add("side", "bid"));
+    to.put(value_of<Ask>(s), symbol_label(s).add("side", "ask"));
+  }
+}
+template <auto Value>
+void connections(Samples& to, const Picture& of) {
+  for (const auto& c : of.status.connections) to.put(value_of<Value>(c), stream_label(c));
+}
+template <auto Value>
+void streams(Samples& to, const Picture& of) {
+  for (const auto& s : of.status.streams) to.put(value_of<Value>(s), labels_of(s));
+}
+template <auto Value>
+void rings(Samples& to, const Picture& of) {
+  const auto& status = of.status;
+  const std::pair<std::string_view, const base::RingStats&> all[] = {
+      {"frames", status.frame_ring},
+      {"commands", status.command_ring},
+      {"log", status.log_ring},
+      {"journal_raw", status.recording.raw_ring},
+      {"journal_engine", status.recording.engine_ring}};
+  for (const auto& [name, stats] : all) to.put(stats.*Value, Labels{}.add("ring", name));
+}
+template <auto Value>
+void counts(Samples& to, const Picture& of) {
+  for (const auto& each : of.status.*Value) to.put(each.count, Labels{}.add("reason", each.name));
 }
 
-void rings(Writer& w, const Status& status) {
-  struct Named {
-    std::string_view name;
-    const base::RingStats& stats;
-  };
-  const Named all[] = {{"frames", status.frame_ring},
-                       {"commands", status.command_ring},
-                       {"log", status.log_ring},
-                       {"journal_raw", status.recording.raw_ring},
-                       {"journal_engine", status.recording.engine_ring}};
-  const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto member) {
-    w.family(name, type, help);
-    for (const auto& ring : all) w.sample(ring.stats.*member, fmt::format("ring=\"{}\"", ring.name));
-  };
-  each("ring_pushed_total", "counter", "Items put into the ring", &base::RingStats::pushed);
-  each("ring_dropped_total", "counter", "Items refused because the ring was full", &base::RingStats::dropped);
-  each("ring_high_water", "gauge", "Most the ring ever held, in bytes (commands: items)",
-       &base::RingStats::high_water);
-  each("ring_capacity", "gauge", "Bound of the ring, in bytes (commands: items)", &base::RingStats::capacity);
+std::optional<double> distance(const SymbolStatus& s, const std::optional<model::Price>& own, bool below) {
+  if (!own || !s.mid) return std::nullopt;
+  const double mid = s.mid->to_double();
+  return (below ? mid - own->to_double() : own->to_double() - mid) / mid;
 }
+
+constexpr std::string_view gauge = "gauge", counter = "counter", histogram = "histogram";
+constexpr std::string_view none, quote = "quote currency", base_units = "base units", ratio = "ratio",
+                                 seconds = "seconds", bytes = "bytes";
+constexpr std::string_view symbol = "symbol", symbol_side = "symbol, side", stream = "stream",
+                           symbol_role_stream = "symbol, role, stream", ring = "ring";
+
+using S = SymbolStatus;
+using C = ConnectionStatus;
+using T = StreamStatus;
+using R = RecordingStatus;
+
+const Row
+    table[] =
+        {
+            // The run.
+            {{"build_info", gauge, none, "version", "Always 1; the label tells the version"},
+             [](Samples& to, const Picture& of) { to.put(1, Labels{}.add("version", of.version)); }},
+            {{"start_time_seconds", gauge, seconds, none, "When the run began, in seconds since 1970"},
+             [](Samples& to, const Picture& of) { to.put(of.status.started_time.time_since_epoch()); }},
+            {{"run_epoch", gauge, none, none, "Number of the run on this data directory"},
+             once<&Status::run_epoch>},
+            {{"phase", gauge, none, "phase",
+              "1 for the phase of the run: starting, running, stopping, finished"},
+             [](Samples& to, const Picture& of) {
+               to.put(1, Labels{}.add("phase", of.status.phase.view()));
+             }},
+            {{"paper", gauge, none, none, "1 while orders meet a model of the venue instead of the venue"},
+             once<&Status::paper>},
+            {{"limited", gauge, none, none,
+              "1 while a first start is limited to one symbol and minimum size"},
+             once<&Status::limited>},
+            {{"kill_latched", gauge, none, none, "1 while the kill latch is set"}, once<&Status::latched>},
+
+            // What is judged of it.
+            {{"healthy", gauge, none, none, "1 while the process does its work: /healthz"},
+             [](Samples& to, const Picture& of) { to.put(of.health.process_problem.empty()); }},
+            {{"ready", gauge, none, none, "1 while every symbol may be quoted: /readyz"},
+             [](Samples& to, const Picture& of) { to.put(of.health.ready); }},
+            {{"health_level", gauge, none, "check",
+              "0 ok, 1 warning, 2 severe: the checks of `phoenix health`"},
+             [](Samples& to, const Picture& of) {
+               for (const auto& c : of.health.checks)
+                 to.put(static_cast<int>(c.level), Labels{}.add("check", name(c.kind)));
+             }},
+            {{"error_count_total", counter, none, none, "Errors as `phoenix health` counts them"},
+             once<&errors_of>},
+            {{"alert_active", gauge, none, "alert, symbol, level", "1 for each alert in force"},
+             [](Samples& to, const Picture& of) {
+               for (const auto& a : of.status.alerts)
+                 to.put(1, Labels{}
+                               .add("alert", a.name.view())
+                               .add("symbol", a.symbol.view())
+                               .add("level", fmt::format("{}", a.level)));
+             }},
+
+            // Market and proof.
+            {{"mid_price", gauge, quote, symbol, "Middle of best bid and best ask"}, symbols<&S::mid>},
+            {{"price_spread", gauge, ratio, symbol, "Best ask minus best bid, over the mid"},
+             symbols<[](const S& s) -> std::optional<double> {
+               if (!s.best_bid || !s.best_ask || !s.mid) return std::nullopt;
+               return (s.best_ask->to_double() - s.best_bid->to_double()) / s.mid->to_double();
+             }>},
+            {{"mark_price", gauge, quote, symbol, "The venue's mark price"}, symbols<&S::mark_price>},
+            {{"symbol_live", gauge, none, symbol, "1 when the symbol may be quoted"},
+             symbols<[](const S& s) { return s.state == SymbolState::live; }>},
+            {{"symbol_hold", gauge, none, "symbol, reason",
+              "1 for the reason why the symbol may not be quoted"},
+             [](Samples& to, const Picture& of) {
+               for (const auto& s : of.status.symbols) {
+                 if (!s.reason.empty()) to.put(1, symbol_label(s).add("reason", s.reason.view()));
+               }
+             }},
+            {{"symbol_verdict", gauge, none, "symbol, verdict",
+              "1 for the liveness verdict of the symbol's price"},
+             [](Samples& to, const Picture& of) {
+               for (const auto& s : of.status.symbols)
+                 to.put(1, symbol_label(s).add("verdict", s.verdict.view()));
+             }},
+            {{"price_proof_age_seconds", gauge, seconds, symbol, "Time since the price was last proved"},
+             symbols<&S::proved_time>},
+            {{"last_depth_age_seconds", gauge, seconds, symbol, "Age of the last depth frame"},
+             symbols<&S::last_depth_time>},
+            {{"market_data_lag_seconds", gauge, seconds, symbol,
+              "How old the newest depth event was, by the venue's clock, when it was taken"},
+             symbols<&S::lag>},
+            {{"withdrawal_total", counter, none, symbol, "Times all quotes of the symbol were withdrawn"},
+             symbols<&S::withdrawals>},
+            {{"id_probe_total", counter, none, symbol, "REST questions for the id of the venue's book"},
+             symbols<&S::probes>},
+            {{"book_resync_total", counter, none, symbol, "Times the book had to be built anew"},
+             symbols<&S::resyncs>},
+            {{"line_hole_total", counter, none, symbol, "Holes in the depth of one line"},
+             symbols<&S::line_holes>},
+            {{"agg_trade_total", counter, none, symbol, "Aggregate trades taken, each id once"},
+             symbols<&S::trades>},
+            {{"agg_trade_repaired_total", counter, none, symbol,
+              "Of these, fetched from REST to fill a hole"},
+             symbols<&S::trades_repaired>},
+            {{"agg_trade_lost_total", counter, none, symbol, "Aggregate trades that will not come any more"},
+             symbols<&S::trades_lost>},
+            {{"symbol_traffic", gauge, none, "symbol, traffic",
+              "1 for what is subscribed to within the bandwidth budget: full, leaving, shed"},
+             [](Samples& to, const Picture& of) {
+               for (const auto& s : of.status.symbols) to.put(1, symbol_label(s).add("traffic", s.traffic));
+             }},
+
+            // Orders.
+            {{"orders_live", gauge, none, symbol_side, "Own orders resting on the venue"},
+             sides<&S::orders_bid, &S::orders_ask>},
+            {{"orders_unknown", gauge, none, symbol, "Own orders whose fate the venue has not told yet"},
+             quoted<&S::orders_unknown>},
+            {{"quote_distance", gauge, ratio, symbol_side,
+              "Distance of the best own quote from the mid, over the mid"},
+             sides<[](const S& s) { return distance(s, s.own_bid, true); },
+                   [](const S& s) { return distance(s, s.own_ask, false); }>},
+            {{"pending_buy_size", gauge, base_units, symbol,
+              "Own bids: live, in flight and unknown, at their worst"},
+             quoted<&S::pending_buy>},
+            {{"pending_sell_size", gauge, base_units, symbol, "Own asks, likewise"},
+             quoted<&S::pending_sell>},
+            {{"place_count_total", counter, none, symbol, "Orders placed"}, quoted<&S::places>},
+            {{"cancel_count_total", counter, none, symbol, "Cancels asked for"}, quoted<&S::cancels>},
+            {{"cancel_rate", gauge, "1/minute", symbol, "Cancels asked for in the last 60 s"},
+             quality<&QualityStatus::cancels_per_minute>},
+            {{"amend_count_total", counter, none, symbol, "Amends asked for"}, quoted<&S::amends>},
+            {{"take_count_total", counter, none, symbol,
+              "Orders sent that take at once, to reduce the position"},
+             quoted<&S::takes>},
+            {{"order_reject_total", counter, none, symbol, "Order requests the venue refused"},
+             quoted<&S::rejects>},
+            {{"post_only_reject_total", counter, none, symbol,
+              "Post-only orders refused because they would take"},
+             quoted<&S::post_only_rejects>},
+            {{"risk_cut_total", counter, none, symbol, "Quotes cut or trimmed by risk"}, quoted<&S::cuts>},
+            {{"risk_cut_reason_total", counter, none, "reason", "The same by limit, of all symbols"},
+             counts<&Status::cuts>},
+            {{"gateway_refused_total", counter, none, "reason",
+              "Requests held back at the last look, by reason"},
+             counts<&Status::gateway_refusals>},
+            {{"foreign_orders", gauge, none, none, "Open orders on the account that are not ours"},
+             once<&Status::foreign_orders>},
+            {{"switch_armed", gauge, none, symbol,
+              "1 while the dead man's switch protects the symbol's orders"},
+             quoted<&S::switch_armed>},
+            {{"switch_countdown_seconds", gauge, seconds, none, "How long orders can outlive a dead process"},
+             once<&Status::countdown>},
+            {{"strategy_mode", gauge, none, symbol, "0 normal, 1 pinning, 2 grinding"},
+             quoted<[](const S& s) { return s.mode == "grinding"  ? 2
+                                            : s.mode == "pinning" ? 1
+                                                                  : 0; }>},
+            {{"strategy_failure_total", counter, none, symbol, "Times the symbol's strategy threw"},
+             quoted<&S::strategy_failures>},
+
+            // Position and results.
+            {{"position_size", gauge, base_units, symbol, "Signed position"}, quoted<&S::position>},
+            {{"position_notional", gauge, quote, symbol, "Position at the mid price, absolute"},
+             quoted<&S::notional>},
+            {{"position_limit", gauge, base_units, symbol, "Largest position wanted, absolute"},
+             quoted<&S::net_max>},
+            {{"position_usage", gauge, ratio, symbol, "Position over its limit"}, quoted<&S::usage>},
+            {{"position_entry_price", gauge, quote, symbol, "Average price of the open position"},
+             quoted<&S::entry_price>},
+            {{"position_source_mismatch_total", counter, none, none,
+              "Times fills and the venue's position disagreed"},
+             once<&Status::position_mismatches>},
+            {{"worst_case_long", gauge, base_units, symbol, "Position if every own bid fills"},
+             quoted<&S::worst_long>},
+            {{"worst_case_short", gauge, base_units, symbol, "Position if every own ask fills"},
+             quoted<&S::worst_short>},
+            {{"realized_pnl", gauge, quote, symbol, "Realised profit before fees, of all runs in state.db"},
+             quoted<&S::realized_pnl>},
+            {{"unrealized_pnl", gauge, quote, symbol,
+              "Profit of the open position at the mark price, or the mid"},
+             quoted<&S::unrealized_pnl>},
+            {{"fees", gauge, quote, symbol, "Commission paid, negative is a rebate"}, quoted<&S::fees>},
+            {{"funding_pnl", gauge, quote, symbol, "Funding received, negative is paid"},
+             quoted<&S::funding>},
+            {{"total_pnl", gauge, quote, symbol, "Realised - fees + funding + unrealised"},
+             quoted<&S::net_pnl>},
+            {{"pnl_assets_left_out", gauge, none, symbol,
+              "Other assets with amounts that total_pnl does not hold"},
+             quoted<&S::pnl_assets_left_out>},
+            {{"drawdown", gauge, quote, symbol,
+              "total_pnl below its peak since the start or the last re-arm"},
+             quoted<&S::drawdown>},
+            {{"fill_count_total", counter, none, symbol, "Fills, each trade id once"}, quoted<&S::fills>},
+            {{"fill_volume_total", counter, quote, symbol, "Filled notional"}, quoted<&S::volume>},
+            {{"account_equity", gauge, quote, none, "total_pnl of all symbols together"},
+             account<&AccountStatus::equity>},
+            {{"account_drawdown", gauge, quote, none, "account_equity below its peak"},
+             account<&AccountStatus::drawdown>},
+            {{"worst_case_notional", gauge, quote, none, "Value of the worst-case positions of all symbols"},
+             account<&AccountStatus::worst_notional>},
+            {{"total_notional_limit", gauge, quote, none, "Their cap; 0: none"},
+             account<&AccountStatus::total_notional_max>},
+            {{"fills_refused_total", counter, none, none, "Fills with numbers no venue can mean, ignored"},
+             account<&AccountStatus::fills_refused>},
+            {{"fills_too_old_total", counter, none, none, "Fills older than what is remembered, ignored"},
+             account<&AccountStatus::fills_too_old>},
+            {{"amounts_unsummed_total", counter, none, none, "Amounts beyond the range of a sum, left out"},
+             account<&AccountStatus::amounts_unsummed>},
+            {{"incomes_repeated_total", counter, none, none, "Funding payments told twice, counted once"},
+             account<&AccountStatus::incomes_repeated>},
+
+            // Guards.
+            {{"guard_level", gauge, none, symbol,
+              "0 normal, 1 warn, 2 block, 3 reduce_only, 4 flatten, 5 reduce, 6 close, 7 halt"},
+             quoted<[](const S& s) { return s.guard.level; }>},
+            {{"guard_active", gauge, none, "symbol, reason, latched",
+              "1 for each guard in force; without a symbol the account's"},
+             [](Samples& to, const Picture& of) {
+               const auto each = [&to](std::string_view of_symbol, const GuardStatus& guard) {
+                 for (const auto& r : guard.reasons)
+                   to.put(1, Labels{}
+                                 .add("symbol", of_symbol)
+                                 .add("reason", r.name)
+                                 .add("latched", r.latched ? "1" : "0"));
+               };
+               each("", of.status.account.guard);
+               for (const auto& s : of.status.symbols) each(s.name.view(), s.guard);
+             }},
+            {{"account_guard_level", gauge, none, none, "The same levels, for all symbols together"},
+             account<[](const AccountStatus& a) { return a.guard.level; }>},
+
+            // What the strategy is told, and how well it does.
+            {{"volatility_ratio", gauge, ratio, symbol, "Deviation of 30 minutes of mids over their mean"},
+             signals<&SignalStatus::volatility_ratio>},
+            {{"vpin_current", gauge, ratio, symbol, "Share of one-sided volume, 0 to 1"},
+             signals<&SignalStatus::vpin>},
+            {{"vpin_full_buckets", gauge, none, symbol, "Full buckets it is made of"},
+             signals<&SignalStatus::vpin_buckets>},
+            {{"funding_rate", gauge, ratio, symbol, "The venue's, of one interval"},
+             signals<&SignalStatus::funding_rate>},
+            {{"predicted_funding_rate", gauge, ratio, symbol, "Average of the recent ones"},
+             signals<&SignalStatus::predicted_funding>},
+            {{"intensity_at_touch", gauge, "1/second",
+              symbol, "How often the market reaches an order at the mid"},
+             signals<&SignalStatus::intensity_at_touch>},
+            {{"intensity_decay", gauge, "1/quote currency", symbol, "How fast that falls with the distance"},
+             signals<&SignalStatus::intensity_decay>},
+            {{"markout_bps", gauge, "basis points", "symbol, horizon",
+              "Move of the mid in favour of our fills, weighted by volume, since the start"},
+             [](Samples& to, const Picture& of) {
+               for (const auto& s : of.status.symbols) {
+                 for (std::size_t i = 0; i < QualityStatus::horizons_s.size(); ++i)
+                   to.put(s.quality.markout_bps[i],
+                          symbol_label(s).add("horizon", fmt::format("{}s", QualityStatus::horizons_s[i])));
+               }
+             }},
+            {{"touch_presence", gauge, ratio, symbol_side,
+              "Share of the last 5 minutes with an own order at the best price"},
+             sides<[](const S& s) { return s.quality.bid_presence; },
+                   [](const S& s) { return s.quality.ask_presence; }>},
+            {{"fill_rate", gauge, ratio, symbol, "Filled over placed quantity, 5 minutes"},
+             quality<&QualityStatus::fill_rate>},
+            {{"orders_per_fill", gauge, ratio, symbol, "Orders for one fill, 5 minutes"},
+             quality<&QualityStatus::orders_per_fill>},
+            {{"time_to_fill_median_seconds", gauge, seconds,
+              symbol, "From placing to the fill, since the start"},
+             quality<&QualityStatus::time_to_fill_p50>},
+
+            // Streams and connections.
+            {{"stream_state", gauge, none, "symbol, role, stream, state",
+              "1 for the state of each stream on each connection: connecting, subscribed, live, suspect, "
+              "stalled, "
+              "recovering"},
+             [](Samples& to, const Picture& of) {
+               for (const auto& s : of.status.streams) to.put(1, labels_of(s).add("state", s.state));
+             }},
+            {{"stream_age_seconds", gauge, seconds, symbol_role_stream, "Time since its last frame"},
+             streams<&T::last_frame_time>},
+            {{"stream_claim_ahead", gauge, none, symbol_role_stream,
+              "How far a witness says the venue is ahead of the stream, in its own ids; 0: nobody does"},
+             streams<[](const T& s) { return std::max(s.claimed - s.position, std::int64_t{0}); }>},
+            {{"stream_gap_total", counter, none, symbol_role_stream,
+              "Depth: holes in this connection's own chain"},
+             streams<&T::gaps>},
+            {{"stream_accepted_total", counter, none, symbol_role_stream,
+              "Depth and trades: updates taken from it"},
+             streams<&T::accepted>},
+            {{"stream_covered_total", counter, none, symbol_role_stream,
+              "Depth and trades: updates another line had brought already"},
+             streams<&T::covered>},
+            {{"ws_connected", gauge, none, stream, "1 when the connection delivers"},
+             connections<[](const C& c) { return c.state.view() == "live"; }>},
+            {{"ws_wanted", gauge, none, stream, "1 when the connection should be open"},
+             connections<&C::wanted>},
+            {{"ws_connection_age_seconds", gauge, seconds, stream, "Age of the connection that is open"},
+             connections<&C::opened_time>},
+            {{"ws_streams", gauge, none, stream, "Streams subscribed to on it"}, connections<&C::streams>},
+            {{"ws_streams_silent", gauge, none, stream, "Of these, without data since it opened"},
+             connections<&C::streams_silent>},
+            {{"ws_stall_total", counter, none, stream, "Streams of it proved to be stalled"},
+             connections<&C::stalls>},
+            {{"ws_resubscription_total", counter, none, stream, "Streams of it that were asked for again"},
+             connections<&C::resubscriptions>},
+            {{"reconnect_total", counter, none, stream, "Times the connection was lost or given up"},
+             connections<&C::reconnects>},
+            {{"ws_message_count_total", counter, none, stream, "Messages received"},
+             connections<&C::messages>},
+            {{"ws_payload_bytes_total", counter, bytes, stream, "Payload received, inflated"},
+             connections<&C::payload_bytes>},
+            {{"ws_wire_received_bytes_total", counter, bytes, stream, "Received on the wire"},
+             connections<&C::wire_bytes_in>},
+            {{"ws_wire_sent_bytes_total", counter, bytes, stream, "Sent on the wire"},
+             connections<&C::wire_bytes_out>},
+            {{"ws_deflate", gauge, none, stream, "1 when permessage-deflate was negotiated"},
+             connections<
+                 [](const C& c) {
+                   return c.extensions.view().find("permessage-deflate") != std::string_view::npos;
+                 }>},
+            {{"ws_ping_round_trip_seconds", gauge, seconds, stream, "Round trip of the last ping"},
+             connections<&C::ping_round_trip>},
+            {{"connects_total", counter, none, none, "Connections opened, of all streams"},
+             once<&Status::connects>},
+            {{"lines", gauge, none, none, "Connections each stream runs on"}, once<&Status::lines>},
+            {{"bandwidth_step", gauge, none, none,
+              "0: everything; each step takes less to stay within the budget"},
+             once<&Status::bandwidth_step>},
+            {{"bandwidth_bytes_per_second", gauge, "bytes/second", none, "Received on the wire, smoothed"},
+             once<&Status::bandwidth_bytes_per_s>},
+            {{"bandwidth_budget_bytes_per_second", gauge, "bytes/second", none, "The budget; 0: none"},
+             once<&Status::bandwidth_budget_bytes_per_s>},
+            {{"depth_interval_seconds", gauge, seconds, none, "Interval of the depth streams asked for"},
+             once<[](const Status& s) { return base::Duration{base::milliseconds{s.depth_speed_ms}}; }>},
+            {{"last_user_event_age_seconds", gauge, seconds, none, "Age of the last user data event"},
+             once<&Status::last_user_event_time>},
+
+            // The venue's limits and its clock.
+            {{"rate_used", gauge, none, "limit", "Use of the venue's rate limits in their current windows"},
+             [](Samples& to, const Picture& of) {
+               to.put(of.status.weight_used, Labels{}.add("limit", "weight_1m"));
+               to.put(of.status.orders_10s_used, Labels{}.add("limit", "orders_10s"));
+               to.put(of.status.orders_1m_used, Labels{}.add("limit", "orders_1m"));
+             }},
+            {{"rate_limit", gauge, none, "limit", "The venue's rate limits"},
+             [](Samples& to, const Picture& of) {
+               to.put(of.status.weight_limit, Labels{}.add("limit", "weight_1m"));
+               to.put(of.status.orders_10s_limit, Labels{}.add("limit", "orders_10s"));
+               to.put(of.status.orders_1m_limit, Labels{}.add("limit", "orders_1m"));
+             }},
+            {{"clock_offset_seconds", gauge, seconds, none, "Venue clock minus our clock"},
+             once<&Status::clock_offset>},
+            {{"clock_error_seconds", gauge, seconds, none, "The true offset is at most so far away"},
+             once<&Status::clock_error>},
+
+            // The engine.
+            {{"frames_total", counter, none, none, "Frames the engine took"}, once<&Status::frames>},
+            {{"frames_bad_total", counter, none, none, "Frames that could not be decoded"},
+             once<&Status::frames_bad>},
+            {{"frames_ignored_total", counter, none, none, "Frames that did not concern this run"},
+             once<&Status::frames_ignored>},
+            {{"frames_conflated_total", counter, none, none,
+              "Frames replaced by a newer one of their stream while the engine was behind"},
+             once<&Status::frames_conflated>},
+            {{"events_unknown_total", counter, none, none, "Events of a type Phoenix does not know"},
+             once<&Status::events_unknown>},
+            {{"stage_duration_seconds", histogram, seconds, "stage",
+              "receive_to_step: a frame read from the socket until the engine takes it; step: one input "
+              "through the "
+              "engine and its actions handed over; tick_to_order: a frame read until an order that answers "
+              "it is handed "
+              "over"},
+             [](Samples& to, const Picture& of) {
+               to.put(of.status.latencies.receive_to_step, Labels{}.add("stage", "receive_to_step"));
+               to.put(of.status.latencies.step, Labels{}.add("stage", "step"));
+               to.put(of.status.latencies.tick_to_order, Labels{}.add("stage", "tick_to_order"));
+             }},
+            {{"ring_pushed_total", counter, none, ring, "Items put into the ring"},
+             rings<&base::RingStats::pushed>},
+            {{"ring_dropped_total", counter, none, ring, "Items refused because the ring was full"},
+             rings<&base::RingStats::dropped>},
+            {{"ring_high_water", gauge, none, ring, "Most the ring ever held, in bytes (commands: items)"},
+             rings<&base::RingStats::high_water>},
+            {{"ring_capacity", gauge, none, ring, "Bound of the ring, in bytes (commands: items)"},
+             rings<&base::RingStats::capacity>},
+            {{"process_resident_bytes", gauge, bytes, none, "Memory in use"},
+             process<&ProcessStatus::resident_bytes>},
+            {{"process_virtual_bytes", gauge, bytes, none, "Address space in use"},
+             process<&ProcessStatus::virtual_bytes>},
+            {{"process_cpu_seconds_total", counter, seconds, none, "Processor time used, of all threads"},
+             process<&ProcessStatus::cpu_seconds>},
+            {{"process_threads", gauge, none, none, "Threads"}, process<&ProcessStatus::threads>},
+            {{"process_open_files", gauge, none, none, "Open file descriptors"},
+             process<&ProcessStatus::open_files>},
+
+            // state.db.
+            {{"state_written_total", counter, none, none, "Records that are in state.db"},
+             state_store<&StateStoreStatus::written>},
+            {{"state_repeated_total", counter, none, none, "Fills and incomes that were there already"},
+             state_store<&StateStoreStatus::repeated>},
+            {{"state_failures_total", counter, none, none, "Transactions that failed; each is tried again"},
+             state_store<&StateStoreStatus::failures>},
+            {{"state_dropped_total", counter, none, none,
+              "Records that found the queue full; asked for at the next start"},
+             state_store<&StateStoreStatus::dropped>},
+            {{"state_waiting", gauge, none, none, "Records taken and not yet in the file"},
+             state_store<&StateStoreStatus::waiting>},
+            {{"state_last_commit_age_seconds", gauge, seconds, none, "Age of the last transaction"},
+             state_store<&StateStoreStatus::last_commit>},
+            {{"state_faulty", gauge, none, none, "1 while writing state.db fails and is tried again"},
+             state_store<[](const StateStoreStatus& s) { return !s.fault.empty(); }>},
+
+            // The recording.
+            {{"recording_active", gauge, none, none, "1 while this process records"},
+             once<[](const Status& s) { return s.recording.active; }>},
+            {{"recorded_rows_total", counter, none, symbol, "Rows made of the symbol, of all kinds"},
+             [](Samples& to, const Picture& of) {
+               for (const auto& s : of.status.symbols) {
+                 if (s.recorded)
+                   to.put(std::accumulate(s.rows.begin(), s.rows.end(), std::uint64_t{0}), symbol_label(s));
+               }
+             }},
+            {{"journal_bytes_total", counter, bytes, none, "Written to the journal"},
+             recording<&R::journal_bytes>},
+            {{"journal_records_total", counter, none, none, "Records the journal took"},
+             recording<&R::journal_records>},
+            {{"journal_lost_total", counter, none, none, "Records lost because the journal's ring was full"},
+             recording<&R::journal_lost>},
+            {{"journal_syncs_total", counter, none, none, "Times the journal was synced"},
+             recording<&R::syncs>},
+            {{"journal_sync_lag_seconds", gauge, seconds, none,
+              "Age of the oldest record that is not durable"},
+             recording<&R::sync_lag>},
+            {{"journal_sync_max_seconds", gauge, seconds, none, "Longest sync of the journal"},
+             recording<&R::sync_max>},
+            {{"journal_segments_sealed_total", counter, none, none, "Segments sealed"},
+             recording<&R::segments_sealed>},
+            {{"journal_segments_dead_total", counter, none, none,
+              "Segments given up after a failed write or sync"},
+             recording<&R::segments_dead>},
+            {{"recording_backlog_segments", gauge, none, none, "Sealed segments that are not in files yet"},
+             recording<&R::backlog>},
+            {{"recording_files_total", counter, none, none, "Parquet files committed"}, recording<&R::files>},
+            {{"recording_rows_durable_total", counter, none, none, "Rows in committed files"},
+             recording<&R::rows_durable>},
+            {{"recording_conversion_failed_total", counter, none, none,
+              "Conversions that failed and are tried again"},
+             recording<&R::conversions_failed>},
+            {{"recording_rows_refused_total", counter, none, none,
+              "Rows the quality gate sent to a dead letter"},
+             recording<&R::rows_refused>},
+            {{"recording_records_lost_total", counter, none, none, "Journal records that could not be read"},
+             recording<&R::records_lost>},
+            {{"recording_files_retired_total", counter, none, none, "Files retention took away"},
+             recording<&R::files_retired>},
+            {{"recording_bytes", gauge, bytes, none, "Size of the recording on disk"},
+             recording<&R::recording_bytes>},
+            {{"recording_disk_free_bytes", gauge, bytes, none, "Free space on its disk"},
+             recording<&R::free_bytes>},
+            {{"recording_disk_hours_left", gauge, "hours", none,
+              "Until the disk is full at the present rate"},
+             recording<&R::hours_left>},
+            {{"recording_last_durable_age_seconds", gauge, seconds, none,
+              "Age of the newest row in a committed file"},
+             recording<[](const R& r) {
+               return r.last_durable_ns == 0 ? std::nullopt
+                                             : std::optional{base::local_time_ns(r.last_durable_ns)};
+             }>},
+            {{"recording_extreme_mode", gauge, none, none,
+              "1 while segments rotate faster because of much traffic"},
+             recording<&R::extreme>},
+            {{"recording_faulty", gauge, none, none,
+              "1 while something of the recording fails and is tried again"},
+             recording<[](const R& r) { return !r.fault.empty(); }>},
+};
 
 }  // namespace
 
@@ -254,60 +679,32 @@ std::string_view name(SymbolState state) {
   return "hold";
 }
 
-std::string metrics_text(const Status& status, base::LocalTime now, std::string_view version) {
-  Writer w;
-  w.family("build_info", "gauge", "Always 1; the label tells the version");
-  w.sample(1, fmt::format("version=\"{}\"", version));
-  symbols(w, status, now);
-  connections(w, status);
-  w.family("connects_total", "counter", "Connections opened, of all streams");
-  w.sample(status.connects);
-  w.family("lines", "gauge", "Connections each stream runs on");
-  w.sample(status.lines);
-  w.family("bandwidth_step", "gauge", "0: everything; each step takes less to stay within the budget");
-  w.sample(status.bandwidth_step);
-  w.family("kill_latched", "gauge", "1 while the kill latch is set");
-  w.sample(status.latched ? 1 : 0);
-  w.family("switch_countdown_seconds", "gauge", "How long orders can outlive a dead process");
-  if (status.countdown) w.sample(seconds_of(*status.countdown));
-  w.family("frames_total", "counter", "Frames the engine took");
-  w.sample(status.frames);
-  w.family("frames_bad_total", "counter", "Frames that could not be decoded");
-  w.sample(status.frames_bad);
-  w.family("frames_ignored_total", "counter", "Frames that did not concern this run");
-  w.sample(status.frames_ignored);
-  w.family("frames_conflated_total", "counter",
-           "Frames replaced by a newer one of their stream while the engine was behind");
-  w.sample(status.frames_conflated);
-  w.family("events_unknown_total", "counter", "Events of a type Phoenix does not know");
-  w.sample(status.events_unknown);
-  w.family("foreign_orders", "gauge", "Open orders on the account that are not ours");
-  w.sample(status.foreign_orders);
-  w.family("position_source_mismatch_total", "counter", "Times fills and the venue's position disagreed");
-  w.sample(status.position_mismatches);
-  w.family("clock_offset_seconds", "gauge", "Venue clock minus our clock");
-  if (status.clock_offset) w.sample(seconds_of(*status.clock_offset));
-  w.family("last_user_event_age_seconds", "gauge", "Age of the last user data event");
-  if (status.last_user_event_time) w.sample(seconds_of(now - *status.last_user_event_time));
-  w.family("rate_used", "gauge", "Use of the venue's rate limits in their current windows");
-  w.sample(status.weight_used, "limit=\"weight_1m\"");
-  w.sample(status.orders_10s_used, "limit=\"orders_10s\"");
-  w.sample(status.orders_1m_used, "limit=\"orders_1m\"");
-  w.family("rate_limit", "gauge", "The venue's rate limits");
-  w.sample(status.weight_limit, "limit=\"weight_1m\"");
-  w.sample(status.orders_10s_limit, "limit=\"orders_10s\"");
-  w.sample(status.orders_1m_limit, "limit=\"orders_1m\"");
-  recording(w, status, now);
-  rings(w, status);
-  return w.take();
+std::vector<MetricFamily> metric_families() {
+  std::vector<MetricFamily> families;
+  families.reserve(std::size(table));
+  for (const auto& row : table) families.push_back(row.family);
+  return families;
 }
 
-std::string health_problem(const Status& status, base::LocalTime now, base::Duration age_max) {
-  if (status.phase.empty()) return "the engine has not stepped yet";
-  if (now - status.now > age_max) {
-    return fmt::format("the engine has not stepped for {:.1f} s", seconds_of(now - status.now));
+std::string metrics_reference() {
+  std::string text = "| metric | type | unit | labels | what it says |\n| --- | --- | --- | --- | --- |\n";
+  for (const auto& [family, write] : table)
+    fmt::format_to(std::back_inserter(text), "| `phoenix_{}` | {} | {} | {} | {} |\n", family.name,
+                   family.type, family.unit, family.labels, family.help);
+  return text;
+}
+
+std::string metrics_text(const Status& status, const Health& health, LocalTime now,
+                         std::string_view version) {
+  const Picture picture{status, health, now, version};
+  std::string text;
+  for (const auto& [family, write] : table) {
+    fmt::format_to(std::back_inserter(text), "# HELP phoenix_{0} {1}\n# TYPE phoenix_{0} {2}\n", family.name,
+                   family.help, family.type);
+    Samples samples{text, family.name, now};
+    write(samples, picture);
   }
-  return {};
+  return text;
 }
 
 }  // namespace phoenix::ops

@@ -1,5 +1,7 @@
 #include "ops/metrics_text.hpp"
 
+#include <fstream>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -8,9 +10,12 @@
 namespace phoenix::ops {
 namespace {
 
+const auto now = base::local_time_ns(10'000'000'000);
+
 Status sample_status() {
   Status status;
-  status.now = base::local_time_ns(10'000'000'000);
+  status.now = now;
+  status.started_time = base::local_time_ns(4'000'000'000);
   status.phase = base::ShortText<24>{"running"};
   SymbolStatus s;
   s.name = model::SymbolTable::Name{"ETHUSDC"};
@@ -20,63 +25,144 @@ Status sample_status() {
   s.orders_bid = 7;
   s.orders_ask = 6;
   s.last_depth_time = base::local_time_ns(9'500'000'000);
+  s.position = model::Qty::of("-0.25");
+  s.usage = model::Rate::of("0.125");
+  s.guard = {.level = 2, .level_name = "block", .reason = "guard_block", .reasons = {}, .peak_equity = {}};
+  s.guard.reasons.push_back({"guard_block", false});
+  s.guard.reasons.push_back({"stop_loss", true});
+  s.quality.markout_bps[1] = model::Rate::of("-1.5");
+  s.mode = "pinning";
   status.symbols.push_back(s);
   ConnectionStatus c;
-  c.name = base::ShortText<16>{"public"};
+  c.name = base::ShortText<16>{"public_a"};
   c.state = base::ShortText<16>{"live"};
   c.payload_bytes = 1234;
   status.connections.push_back(c);
+  status.streams.push_back({.symbol = s.name,
+                            .role = "depth",
+                            .connection = "public_a",
+                            .state = "suspect",
+                            .last_frame_time = base::local_time_ns(9'750'000'000),
+                            .position = 90,
+                            .claimed = 100});
+  status.cuts.push_back({"worst_case", 3});
+  status.latencies.step.add(base::microseconds{7});
+  status.latencies.step.add(base::milliseconds{3});
   return status;
+}
+
+std::string text_of(const Status& status) {
+  HealthJudge judge;
+  return metrics_text(status, judge.judge(status, now), now, "0.1.0");
+}
+
+::testing::AssertionResult has(const std::string& text, const std::string& line) {
+  if (("\n" + text).find("\n" + line + "\n") != std::string::npos) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "no line \"" << line << "\"";
+}
+
+TEST(MetricsText, names_values_and_labels_are_prometheus_text) {
+  const auto text = text_of(sample_status());
+  for (const char* line :
+       {"phoenix_mid_price{symbol=\"ETHUSDC\"} 3000.005",
+        "phoenix_orders_live{symbol=\"ETHUSDC\",side=\"ask\"} 6",
+        "phoenix_last_depth_age_seconds{symbol=\"ETHUSDC\"} 0.5",
+        "phoenix_ws_payload_bytes_total{stream=\"public_a\"} 1234",
+        "phoenix_position_size{symbol=\"ETHUSDC\"} -0.25", "phoenix_position_usage{symbol=\"ETHUSDC\"} 0.125",
+        "phoenix_strategy_mode{symbol=\"ETHUSDC\"} 1", "phoenix_guard_level{symbol=\"ETHUSDC\"} 2",
+        "phoenix_guard_active{symbol=\"ETHUSDC\",reason=\"stop_loss\",latched=\"1\"} 1",
+        "phoenix_markout_bps{symbol=\"ETHUSDC\",horizon=\"5s\"} -1.5",
+        "phoenix_stream_state{symbol=\"ETHUSDC\",role=\"depth\",stream=\"public_a\",state=\"suspect\"} 1",
+        "phoenix_stream_age_seconds{symbol=\"ETHUSDC\",role=\"depth\",stream=\"public_a\"} 0.25",
+        "phoenix_stream_claim_ahead{symbol=\"ETHUSDC\",role=\"depth\",stream=\"public_a\"} 10",
+        "phoenix_risk_cut_reason_total{reason=\"worst_case\"} 3", "phoenix_start_time_seconds 4",
+        "phoenix_build_info{version=\"0.1.0\"} 1", "phoenix_kill_latched 0"})
+    EXPECT_TRUE(has(text, line));
+  EXPECT_EQ(text.back(), '\n');
+}
+
+TEST(MetricsText, what_is_not_known_is_left_out_rather_than_zero) {
+  const auto text = text_of(sample_status());
+  for (const char* name : {"mark_price{", "quote_distance{symbol=\"ETHUSDC\",side=\"ask\"}", "vpin_current{",
+                           "fill_rate{", "clock_offset_seconds ", "process_threads ", "state_written_total ",
+                           "journal_lost_total ", "markout_bps{symbol=\"ETHUSDC\",horizon=\"1s\"}"})
+    EXPECT_EQ(text.find(std::string{"\nphoenix_"} + name), std::string::npos) << name;
+}
+
+TEST(MetricsText, a_histogram_counts_upwards_to_its_sum) {
+  const auto text = text_of(sample_status());
+  for (const char* line : {"phoenix_stage_duration_seconds_bucket{stage=\"step\",le=\"5e-06\"} 0",
+                           "phoenix_stage_duration_seconds_bucket{stage=\"step\",le=\"1e-05\"} 1",
+                           "phoenix_stage_duration_seconds_bucket{stage=\"step\",le=\"0.005\"} 2",
+                           "phoenix_stage_duration_seconds_bucket{stage=\"step\",le=\"+Inf\"} 2",
+                           "phoenix_stage_duration_seconds_sum{stage=\"step\"} 0.003007",
+                           "phoenix_stage_duration_seconds_count{stage=\"step\"} 2"})
+    EXPECT_TRUE(has(text, line));
 }
 
 TEST(MetricsText, a_recording_tells_what_is_durable_and_what_is_not) {
   Status status = sample_status();
-  const auto now = base::local_time_ns(10'000'000'000);
-  EXPECT_NE(metrics_text(status, now, "0.1.0").find("phoenix_recording_active 0\n"), std::string::npos);
-  EXPECT_EQ(metrics_text(status, now, "0.1.0").find("phoenix_journal_lost_total"), std::string::npos);
+  EXPECT_TRUE(has(text_of(status), "phoenix_recording_active 0"));
   status.symbols[0].recorded = true;
   status.symbols[0].rows[0] = 3;
   status.symbols[0].rows[2] = 4;
   status.recording.active = true;
   status.recording.journal_lost = 2;
   status.recording.last_durable_ns = 4'000'000'000;
-  const auto text = metrics_text(status, now, "0.1.0");
-  EXPECT_NE(text.find("phoenix_recorded_rows_total{symbol=\"ETHUSDC\"} 7\n"), std::string::npos);
-  EXPECT_NE(text.find("phoenix_journal_lost_total 2\n"), std::string::npos);
-  EXPECT_NE(text.find("phoenix_recording_last_durable_age_seconds 6\n"), std::string::npos);
-  EXPECT_EQ(text.find("phoenix_recording_disk_hours_left 0"), std::string::npos);
+  const auto text = text_of(status);
+  EXPECT_TRUE(has(text, "phoenix_recorded_rows_total{symbol=\"ETHUSDC\"} 7"));
+  EXPECT_TRUE(has(text, "phoenix_journal_lost_total 2"));
+  EXPECT_TRUE(has(text, "phoenix_recording_last_durable_age_seconds 6"));
+  EXPECT_EQ(text.find("\nphoenix_recording_disk_hours_left "), std::string::npos);
 }
 
-TEST(MetricsText, names_values_and_labels_are_prometheus_text) {
-  const auto text = metrics_text(sample_status(), base::local_time_ns(10'000'000'000), "0.1.0");
-  EXPECT_NE(text.find("phoenix_mid_price{symbol=\"ETHUSDC\"} 3000.005\n"), std::string::npos);
-  EXPECT_NE(text.find("phoenix_orders_live{symbol=\"ETHUSDC\",side=\"ask\"} 6\n"), std::string::npos);
-  EXPECT_NE(text.find("phoenix_last_depth_age_seconds{symbol=\"ETHUSDC\"} 0.5\n"), std::string::npos);
-  EXPECT_NE(text.find("phoenix_ws_payload_bytes_total{stream=\"public\"} 1234\n"), std::string::npos);
-  EXPECT_EQ(text.back(), '\n');
+TEST(MetricsText, a_label_that_holds_quotes_stays_one_label) {
+  Status status = sample_status();
+  status.symbols[0].reason = base::ShortText<48>{"a \"b\" \\ c\nd"};
+  EXPECT_TRUE(has(text_of(status), R"(phoenix_symbol_hold{symbol="ETHUSDC",reason="a \"b\" \\ c\nd"} 1)"));
 }
 
 TEST(MetricsText, every_sample_belongs_to_a_family_that_is_typed_once) {
-  std::istringstream lines{metrics_text(sample_status(), base::local_time_ns(10'000'000'000), "0.1.0")};
-  std::set<std::string> typed;
-  std::string line;
-  std::string family;
+  std::istringstream lines{text_of(sample_status())};
+  std::set<std::string> typed, samples;
+  std::string line, family, type;
   while (std::getline(lines, line)) {
     if (line.starts_with("# TYPE ")) {
-      family = line.substr(7, line.find(' ', 7) - 7);
+      const auto blank = line.find(' ', 7);
+      family = line.substr(7, blank - 7);
+      type = line.substr(blank + 1);
       EXPECT_TRUE(typed.insert(family).second) << line;
     } else if (!line.starts_with("#")) {
-      EXPECT_EQ(line.substr(0, line.find_first_of("{ ")), family) << line;
+      auto name = line.substr(0, line.find_first_of("{ "));
+      if (type == "histogram") name = std::regex_replace(name, std::regex{"_(bucket|sum|count)$"}, "");
+      EXPECT_EQ(name, family) << line;
+      EXPECT_TRUE(samples.insert(line.substr(0, line.rfind(' '))).second) << "twice: " << line;
     }
   }
-  EXPECT_GT(typed.size(), 30U);
+  EXPECT_EQ(typed.size(), metric_families().size());
 }
 
-TEST(Health, judges_by_the_engines_progress) {
-  Status status = sample_status();
-  EXPECT_EQ(health_problem(status, status.now + base::milliseconds{900}, base::seconds{1}), "");
-  EXPECT_NE(health_problem(status, status.now + base::milliseconds{1100}, base::seconds{1}), "");
-  EXPECT_NE(health_problem(Status{}, status.now, base::seconds{1}), "");
+TEST(MetricsText, counters_end_in_total_and_seconds_are_seconds) {
+  for (const auto& family : metric_families()) {
+    SCOPED_TRACE(family.name);
+    EXPECT_EQ(family.type == "counter", family.name.ends_with("_total"));
+    EXPECT_TRUE(std::regex_match(std::string{family.name}, std::regex{"[a-z][a-z0-9_]*"}));
+    if (family.unit == "seconds")
+      EXPECT_TRUE(family.name.ends_with("_seconds") || family.name.ends_with("_seconds_total"));
+    EXPECT_FALSE(family.help.empty());
+    for (const char* of_histograms : {"_count", "_sum", "_bucket"})
+      EXPECT_FALSE(family.name.ends_with(of_histograms)) << "what readers take for a part of a histogram";
+  }
+}
+
+TEST(MetricsText, the_documentation_lists_every_metric) {
+  std::ifstream file{PHOENIX_SOURCE_DIR "/docs/metrics.md"};
+  std::stringstream all;
+  all << file.rdbuf();
+  const auto reference = metrics_reference();
+  EXPECT_NE(all.str().find("\n" + reference), std::string::npos)
+      << "docs/metrics.md differs from what `phoenix metrics` prints:\n"
+      << reference;
 }
 
 }  // namespace

@@ -182,6 +182,22 @@ std::optional<PositionMismatch> Ledger::compare(const model::PositionReport& rep
   return PositionMismatch{.symbol = report.symbol, .ours = ours, .venue = report.qty};
 }
 
+std::optional<std::int64_t> Ledger::first_without_money(model::SymbolId symbol) const {
+  const Book* const book = find(symbol);
+  return book == nullptr ? std::nullopt : book->seen.first_without_money();
+}
+
+void Ledger::clock_set_back(base::Duration by) {
+  for (Book& book : books_) {
+    if (book.position_stated) book.position_as_of -= by;
+  }
+}
+
+bool Ledger::knows(model::SymbolId symbol, std::int64_t trade_id) const {
+  const Book* const book = find(symbol);
+  return book != nullptr && book->seen.knows(trade_id);
+}
+
 std::uint64_t Ledger::fills_too_old() const {
   std::uint64_t count = 0;
   for (const Book& book : books_) count += book.seen.too_old();

@@ -94,6 +94,12 @@ class Ledger {
   std::optional<PositionMismatch> compare(const model::PositionReport& report) const;
 
   std::uint64_t fills_too_old() const;
+  /// The oldest trade whose money is missing in the results.
+  std::optional<std::int64_t> first_without_money(model::SymbolId symbol) const;
+  /// The venue set its clock back by so much: what a stated position holds is compared with times that are.
+  void clock_set_back(base::Duration by);
+  /// Whether this trade is in the results already.
+  bool knows(model::SymbolId symbol, std::int64_t trade_id) const;
   /// Fills applied in this run: restored and repeated ones do not count.
   std::uint64_t fills_this_run(model::SymbolId symbol) const;
   std::uint64_t amounts_unsummed() const;

@@ -390,5 +390,44 @@ TEST(SeenTrades, remembers_out_of_order_ids_and_forgets_the_oldest_only) {
   EXPECT_EQ(seen.too_old(), 1U);
 }
 
+TEST(SeenTrades, names_the_oldest_trade_whose_money_is_missing) {
+  SeenTrades seen;
+  EXPECT_EQ(seen.first_without_money(), std::nullopt);
+  seen.note(5, {.quantity = true, .money = true});
+  seen.note(9, {.quantity = true, .money = false});
+  seen.note(7, {.quantity = true, .money = false});
+  EXPECT_EQ(seen.first_without_money(), 7);
+  seen.note(7, {.quantity = false, .money = true});
+  EXPECT_EQ(seen.first_without_money(), 9);
+  EXPECT_TRUE(seen.knows(9));
+  EXPECT_FALSE(seen.knows(8));
+}
+
+TEST(Ledger, d14_a_venue_clock_set_back_does_not_make_new_fills_part_of_an_old_position) {
+  const auto at = [](int seconds) { return base::venue_time_ms(1'795'000'000'000) + base::seconds{seconds}; };
+  const model::SymbolId symbol{0};
+  const auto fill = [&](std::int64_t id, base::VenueTime time) {
+    Fill f;
+    f.symbol = symbol;
+    f.trade_id = id;
+    f.price = model::Price::of("100");
+    f.qty = model::Qty::of("1");
+    f.time = time;
+    return f;
+  };
+  Ledger ledger;
+  model::PositionReport report;
+  report.symbol = symbol;
+  report.update_time = at(3600);  // its clock was an hour ahead
+  ledger.set_position(report);
+  ledger.apply(fill(1, at(3599)));
+  EXPECT_TRUE(ledger.account(symbol).position.is_zero()) << "part of what was stated";
+  ledger.clock_set_back(base::hours{1});
+  ledger.apply(fill(2, at(1)));
+  EXPECT_EQ(ledger.account(symbol).position, model::Qty::of("1"));
+  EXPECT_TRUE(ledger.knows(symbol, 1));
+  EXPECT_FALSE(ledger.knows(symbol, 3));
+}
+
 }  // namespace
 }  // namespace phoenix::order

@@ -16,11 +16,14 @@ struct FillMoney {
   model::Money realized_pnl, commission;  ///< before fees; a negative commission is a rebate
   model::Asset commission_asset;
 };
+/// Whose order traded. Unknown: the venue named an order nobody here remembers.
+enum class FillOf : std::uint8_t { ours, another, unknown };
 /// A trade of ours or of somebody else on the account; each (symbol, trade_id) comes once.
 struct Fill {
   model::SymbolId symbol;
   std::int64_t trade_id = 0, order_id = 0;
-  std::optional<model::ClientOrderId> id;  ///< empty: not an order of ours
+  std::optional<model::ClientOrderId> id;  ///< where it is ours and known
+  FillOf of = FillOf::ours;
   model::Side side = model::Side::bid;
   model::Price price;
   model::Qty qty;

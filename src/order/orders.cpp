@@ -110,10 +110,26 @@ Orders::Order* Orders::find(model::SymbolId symbol, model::ClientOrderId id) {
   return nullptr;
 }
 
+/// Also orders that are done: their places in the table are taken again late.
+Orders::Order* Orders::find_by_order_id(model::SymbolId symbol, std::int64_t order_id) {
+  if (order_id == 0) return nullptr;
+  for (const std::uint32_t slot : ensure(symbol).active) {
+    if (slots_[slot].order_id == order_id) return &slots_[slot];
+  }
+  const auto it = std::find_if(slots_.begin(), slots_.end(),
+                               [&](const Order& o) { return o.order_id == order_id && o.symbol == symbol; });
+  return it == slots_.end() ? nullptr : &*it;
+}
+
 bool Orders::ours(const std::optional<model::ClientOrderId>& id) const {
   if (!id) return false;
   // A later epoch is another process with our prefix: it owns its orders.
   return id->epoch < epoch_ || (id->epoch == epoch_ && id->counter > 0 && id->counter < next_counter_);
+}
+
+FillOf Orders::whose(const std::optional<model::ClientOrderId>& id) const {
+  const bool closing = id && id->epoch == model::ClientOrderId::closing_epoch;
+  return ours(id) || closing ? FillOf::ours : FillOf::another;
 }
 
 std::uint32_t Orders::take_slot() {
@@ -413,6 +429,7 @@ void Orders::on_update(const model::OrderUpdate& update, base::LocalTime now, Or
           .trade_id = update.trade_id,
           .order_id = update.order_id,
           .id = ours(update.id) ? update.id : std::nullopt,
+          .of = whose(update.id),
           .side = update.side,
           .price = update.last_price,
           .qty = update.last_qty,
@@ -425,7 +442,7 @@ void Orders::on_update(const model::OrderUpdate& update, base::LocalTime now, Or
   const Facts facts{update.status, update.order_id,   update.price,
                     update.qty,    update.filled_qty, update.transaction_time};
   if (!ours(update.id)) {
-    if (open) {
+    if (open && whose(update.id) == FillOf::another) {
       events.push_back(ForeignOrder{.symbol = update.symbol,
                                     .order_id = update.order_id,
                                     .client_text = update.client_text,
@@ -456,6 +473,7 @@ void Orders::on_trade_lite(const model::TradeLite& trade, base::LocalTime, Order
         .trade_id = trade.trade_id,
         .order_id = trade.order_id,
         .id = ours(trade.id) ? trade.id : std::nullopt,
+        .of = whose(trade.id),
         .side = trade.side,
         .price = trade.last_price,
         .qty = trade.last_qty,
@@ -468,15 +486,13 @@ void Orders::on_trade_lite(const model::TradeLite& trade, base::LocalTime, Order
 void Orders::on_fill_report(const model::FillReport& report, base::LocalTime, OrderEvents& events) {
   if (report.trade_id <= 0 || !report.qty.is_positive()) return;
   Symbol& symbol = ensure(report.symbol);
-  Order* order = nullptr;
-  for (const std::uint32_t slot : symbol.active) {
-    if (report.order_id != 0 && slots_[slot].order_id == report.order_id) order = &slots_[slot];
-  }
+  Order* order = find_by_order_id(report.symbol, report.order_id);
   tell(symbol, order,
        {.symbol = report.symbol,
         .trade_id = report.trade_id,
         .order_id = report.order_id,
         .id = order != nullptr ? std::optional{order->id} : std::nullopt,
+        .of = order != nullptr ? FillOf::ours : FillOf::unknown,
         .side = report.side,
         .price = report.price,
         .qty = report.qty,
@@ -694,6 +710,7 @@ void Orders::on_open_orders(model::SymbolId id, std::span<const model::OrderRepo
     if (r.symbol != id) continue;
     const Facts facts = facts_of(r);
     if (!ours(r.id)) {
+      if (whose(r.id) == FillOf::ours) continue;
       events.push_back(ForeignOrder{.symbol = id,
                                     .order_id = r.order_id,
                                     .client_text = r.client_text,
@@ -906,6 +923,23 @@ Qty Orders::resting_at(model::SymbolId id, Side side, model::Price price) const 
     if (counts) sum = plus(sum, o.qty - o.filled_qty);
   }
   return sum;
+}
+
+std::optional<OrderRecord> Orders::record(model::SymbolId symbol, model::ClientOrderId id) const {
+  if (id.epoch != epoch_) return std::nullopt;
+  const Order& o = slots_[id.counter % slots_count];
+  if (o.id != id || o.symbol != symbol) return std::nullopt;
+  OrderRecord record;
+  record.id = id;
+  record.symbol = symbol;
+  record.order_id = o.order_id;
+  record.side = o.side;
+  record.price = o.price;
+  record.qty = o.qty;
+  record.filled_qty = o.filled_qty;
+  record.state = o.state;
+  record.placed_at = o.sent_at;
+  return record;
 }
 
 Qty Orders::filled_of(model::SymbolId id, model::ClientOrderId order) const {

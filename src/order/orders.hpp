@@ -9,6 +9,7 @@
 #include "order/order_events.hpp"
 #include "order/order_state.hpp"
 #include "order/seen_trades.hpp"
+#include "order/state_record.hpp"
 
 #include <algorithm>
 #include <array>
@@ -173,6 +174,11 @@ class Orders {
   model::Qty filled_of(model::SymbolId symbol, model::ClientOrderId id) const;
   /// The open quantity of our orders that may rest at this price.
   model::Qty resting_at(model::SymbolId symbol, model::Side side, model::Price price) const;
+  /// An order of this run as it stands, for the store; empty when it was forgotten.
+  std::optional<OrderRecord> record(model::SymbolId symbol, model::ClientOrderId id) const;
+  /// Whose the order of a client id is. Those with which a person closes positions beside us are ours, too,
+  /// and not managed here.
+  FillOf whose(const std::optional<model::ClientOrderId>& id) const;
   const OrdersCounts& counts() const { return counts_; }
 
  private:
@@ -275,6 +281,7 @@ class Orders {
   Symbol& ensure(model::SymbolId symbol);
   const Symbol* find(model::SymbolId symbol) const;
   Order* find(model::SymbolId symbol, model::ClientOrderId id);
+  Order* find_by_order_id(model::SymbolId symbol, std::int64_t order_id);
   bool ours(const std::optional<model::ClientOrderId>& id) const;
   static std::size_t index_of(model::Side side) { return side == model::Side::bid ? 0 : 1; }
 

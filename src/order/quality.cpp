@@ -263,6 +263,10 @@ std::uint64_t Quality::histogram_upper_us(std::size_t index) {
 
 QualitySnapshot Quality::snapshot(base::LocalTime now) {
   forward(now);
+  return snapshot();
+}
+
+QualitySnapshot Quality::snapshot() const {
   QualitySnapshot out = totals_;
   for (auto& markout : out.markouts) {
     constexpr Wide bps_per_unit = 10'000;

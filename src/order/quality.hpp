@@ -92,6 +92,8 @@ class Quality {
   void advance(base::LocalTime now);
 
   QualitySnapshot snapshot(base::LocalTime now);
+  /// As of the newest call.
+  QualitySnapshot snapshot() const;
 
  private:
   struct Pending {

@@ -43,4 +43,17 @@ TradeParts SeenTrades::note(std::int64_t id, TradeParts parts) {
   return parts;
 }
 
+bool SeenTrades::knows(std::int64_t id) const {
+  if (id <= forgotten_id_) return true;
+  const auto it =
+      std::lower_bound(ids_.begin(), ids_.end(), id,
+                       [](const SeenTrade& seen, std::int64_t wanted) { return seen.id < wanted; });
+  return it != ids_.end() && it->id == id && it->parts.quantity;
+}
+
+std::optional<std::int64_t> SeenTrades::first_without_money() const {
+  const auto it = std::find_if(ids_.begin(), ids_.end(), [](const SeenTrade& t) { return !t.parts.money; });
+  return it == ids_.end() ? std::nullopt : std::optional{it->id};
+}
+
 }  // namespace phoenix::order

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -32,6 +33,10 @@ class SeenTrades {
   void restore(std::int64_t forgotten_id, std::span<const SeenTrade> newer);
   /// Notes `parts` of trade `id` and returns those of them that are new.
   TradeParts note(std::int64_t id, TradeParts parts);
+  /// Whether its quantity counted already.
+  bool knows(std::int64_t id) const;
+  /// The oldest remembered trade whose money was not told.
+  std::optional<std::int64_t> first_without_money() const;
   std::uint64_t too_old() const { return too_old_; }
 
  private:

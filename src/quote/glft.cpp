@@ -105,6 +105,13 @@ GlftQuote glft_quote(double gamma, double sigma, const Intensity& intensity, dou
 
 Glft::Glft(const GlftParams& params) { configure(params); }
 
+std::string_view Glft::misfit(const model::Instrument& instrument, model::Price mid) const {
+  auto rounded = params_;
+  rounded.layer_size = instrument.qty_down(params_.layer_size);
+  const auto fault = check_at(rounded, instrument, mid);
+  return fault ? text(*fault) : std::string_view{};
+}
+
 void Glft::configure(const GlftParams& params) {
   PHX_ASSERT(!check(params), "the strategy's parameters were checked");
   params_ = params;

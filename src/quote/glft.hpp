@@ -69,6 +69,8 @@ class Glft final : public Strategy {
   explicit Glft(const GlftParams& params);
   /// Wants nothing, and says why, while volatility or intensity are not ready and there is no fallback.
   void quote(const QuoteInput& in, Decision& out) override;
+  /// `check_at`, but a layer size off the step is one that rounds down.
+  std::string_view misfit(const model::Instrument& instrument, model::Price mid) const override;
   /// New parameters from the next quote on.
   void configure(const GlftParams& params);
   const GlftParams& params() const { return params_; }

@@ -253,6 +253,13 @@ Mode ModeSwitch::step(const GridParams& params, model::Qty position, std::option
 
 Grid::Grid(const GridParams& params) { configure(params); }
 
+std::string_view Grid::misfit(const model::Instrument& instrument, model::Price mid) const {
+  auto rounded = params_;
+  rounded.layer_size = instrument.qty_down(params_.layer_size);
+  const auto fault = check_at(rounded, instrument, mid);
+  return fault ? text(*fault) : std::string_view{};
+}
+
 void Grid::configure(const GridParams& params) {
   PHX_ASSERT(!check(params), "a grid's parameters were checked");
   params_ = params;

@@ -168,6 +168,8 @@ class Grid final : public Strategy {
   /// Asserts `!check(params)`.
   explicit Grid(const GridParams& params);
   void quote(const QuoteInput& in, Decision& out) override;
+  /// `check_at`, but a layer size off the step is one that rounds down.
+  std::string_view misfit(const model::Instrument& instrument, model::Price mid) const override;
   /// New parameters from the next quote on; the state stays.
   void configure(const GridParams& params);
   const GridParams& params() const { return params_; }

@@ -108,7 +108,6 @@ TEST(Pinning, i20_every_quantity_is_whole_lots) {
 
 TEST(Pinning, a_touch_that_is_ours_alone_is_left_for_the_others_price) {
   Desk desk{with_modes()};
-  desk.in.own_ask = Price::of("3000.01");
   EXPECT_EQ(prices(desk.quote("0.15").quotes, Side::ask)[0], "3000.01")
       << "shared or not known to be ours alone";
   desk.in.other_ask = Price::of("3001.20");
@@ -129,11 +128,9 @@ TEST(Pinning, never_walks_down_in_front_of_its_own_order) {
   for (int round = 0; round < 100; ++round) {
     const Price flicker = ours - Price::of("0.01");
     desk.in.top = {.bid = {Price::of("2990"), Qty::of("1")}, .ask = {flicker, Qty::of("1")}, .update_id = 1};
-    desk.in.own_ask = ours;
     desk.in.other_ask = flicker;
     ours = of_side(desk.quote("0.15").quotes, Side::ask)[0].price;
     desk.in.top.ask.price = ours;  // they leave; ours is alone at the touch
-    desk.in.own_ask = ours;
     desk.in.other_ask = rest;
     ours = of_side(desk.quote("0.15").quotes, Side::ask)[0].price;
     ASSERT_EQ(ours, rest);

@@ -25,7 +25,6 @@ struct QuoteInput {
   std::optional<double> volatility_per_s{};  ///< of the mid's moves, quote currency per sqrt(s); likewise
   std::optional<double> vpin{};              ///< share of one-sided volume, [0, 1]; empty until ready
   std::optional<Intensity> intensity{};      ///< empty until ready
-  std::optional<model::Price> own_bid{}, own_ask{};  ///< our best resting orders
   /// The best prices where others rest too; empty when unknown. Without them nobody can tell a touch that is
   /// ours alone from the market's.
   std::optional<model::Price> other_bid{}, other_ask{};
@@ -74,6 +73,12 @@ class Strategy {
   /// Replaces `out` by what is wanted now; every price and quantity keeps the instrument's rules, no bid
   /// meets an ask, nothing but the take takes.
   virtual void quote(const QuoteInput& in, Decision& out) = 0;
+  /// Why its parameters make no ladder under these rules at this price; empty: they do.
+  virtual std::string_view misfit(const model::Instrument& instrument, model::Price mid) const {
+    static_cast<void>(instrument);
+    static_cast<void>(mid);
+    return {};
+  }
 };
 
 }  // namespace phoenix::quote

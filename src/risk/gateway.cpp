@@ -97,8 +97,9 @@ std::optional<Refused> Gateway::pass(const model::OrderRequest& request, const M
                                      base::LocalTime now) {
   std::optional<Refused> refused;
   if (const auto* p = std::get_if<model::PlaceOrder>(&request)) {
-    refused = judge(p->symbol, {.side = p->side, .price = p->price, .qty = p->qty, .intent = p->intent},
-                    market, now);
+    const model::Quote quote{.side = p->side, .price = p->price, .qty = p->qty, .intent = p->intent};
+    refused = judge(p->symbol, quote, market, now);
+    if (!refused) refused = judge_repeated(p->symbol, quote, now);
   } else if (const auto* a = std::get_if<model::AmendOrder>(&request)) {
     refused = judge(a->symbol, {.side = a->side, .price = a->price, .qty = a->qty}, market, now);
   }
@@ -116,16 +117,23 @@ std::optional<Refused> Gateway::judge(model::SymbolId symbol, const model::Quote
                                       const MarketView& market, base::LocalTime now) {
   if (!market.top) return Refused::no_price;
   if (const auto cut = limits_.check_order(symbol, quote, *market.top, market.mark)) return refused_by(*cut);
-  const Intention intention{
-      .symbol = symbol, .side = quote.side, .price = quote.price, .qty = quote.qty, .sent_at = now};
   // Several orders that reduce one by one may open together.
   if (quote.intent == model::Intent::open && limits_.is_beyond(symbol, quote.side))
     return Refused::worst_case;
   if (!limits_.is_reducing(symbol, quote)) {
     if (room(messages_short_, options_.messages_short_max, now) <= 0) return Refused::messages_short;
     if (room(messages_long_, options_.messages_long_max, now) <= 0) return Refused::messages_long;
-    if (is_duplicate(intention)) return Refused::duplicate;
   }
+  return std::nullopt;
+}
+
+/// Of placements only: an amend adds no order, and a ladder that follows a flickering price goes back and
+/// forth.
+std::optional<Refused> Gateway::judge_repeated(model::SymbolId symbol, const model::Quote& quote,
+                                               base::LocalTime now) {
+  const Intention intention{
+      .symbol = symbol, .side = quote.side, .price = quote.price, .qty = quote.qty, .sent_at = now};
+  if (!limits_.is_reducing(symbol, quote) && is_duplicate(intention)) return Refused::duplicate;
   intentions_[intentions_count_++ % intentions_max] = intention;
   return std::nullopt;
 }

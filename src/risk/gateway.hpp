@@ -76,6 +76,8 @@ class Gateway {
 
   std::optional<Refused> judge(model::SymbolId symbol, const model::Quote& quote, const MarketView& market,
                                base::LocalTime now);
+  std::optional<Refused> judge_repeated(model::SymbolId symbol, const model::Quote& quote,
+                                        base::LocalTime now);
   bool is_duplicate(const Intention& intention) const;
 
   GatewayOptions options_;

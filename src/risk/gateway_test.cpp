@@ -136,6 +136,16 @@ TEST_F(GatewayTest, what_reduces_passes_every_limit_meant_for_adding) {
   EXPECT_EQ(place(Side::ask, "3010.001", "1"), Refused::filter);
 }
 
+TEST_F(GatewayTest, an_amend_that_follows_a_flickering_price_back_and_forth_is_no_duplicate) {
+  for (int n = 0; n < 20; ++n) {
+    const auto price = Price::of(n % 2 == 0 ? "2990" : "2990.01");
+    EXPECT_FALSE(gateway.pass(
+        model::AmendOrder{.symbol = eth, .side = Side::bid, .price = price, .qty = Qty::of("0.1")}, market,
+        now))
+        << n;
+  }
+}
+
 TEST_F(GatewayTest, the_same_order_again_and_again_is_refused) {
   EXPECT_FALSE(place(Side::bid, "2990", "0.1"));
   EXPECT_FALSE(place(Side::bid, "2990", "0.1"));

@@ -49,8 +49,9 @@ bool within(Rate value, const char* least, const char* most) {
 
 constexpr std::size_t index(Reason reason) { return static_cast<std::size_t>(reason); }
 
+/// What somebody else did is kept apart from these, because another word ends it.
 constexpr std::array symbol_latches{Reason::stop_loss, Reason::drawdown, Reason::burst_latched,
-                                    Reason::latch_unreadable};
+                                    Reason::latch_unreadable, Reason::paused};
 constexpr std::array account_latches{Reason::account_drawdown, Reason::latch_unreadable};
 
 void append_latch(std::string& line, Reason reason, base::LocalTime since) {
@@ -148,6 +149,10 @@ constexpr std::array<ReasonRow, reasons_count> reason_rows{{
     {.name = "latch_unreadable", .level = Level::halt, .latched = true},
     {.name = "total_notional", .level = Level::reduce_only, .latched = false},
     {.name = "account_drawdown", .level = Level::close, .latched = true},
+    {.name = "foreign_activity", .level = Level::halt, .latched = true},
+    {.name = "paused", .level = Level::halt, .latched = true},
+    {.name = "alert_hold", .level = Level::halt, .latched = false},
+    {.name = "alert_reduce_only", .level = Level::reduce_only, .latched = false},
 }};
 
 }  // namespace
@@ -521,6 +526,16 @@ std::optional<base::LocalTime> SymbolGuard::next_deadline() const {
   }
   if (slice_wake_) sooner(first, *slice_wake_);
   return first;
+}
+
+void SymbolGuard::hold(Reason reason, base::LocalTime now, GuardEvents& events) {
+  PHX_ASSERT(reason >= Reason::foreign_activity, "what a guard judges itself nobody else holds");
+  latch(reason, {}, {}, now, events);
+}
+
+void SymbolGuard::release(Reason reason, GuardEvents& events) {
+  PHX_ASSERT(reason >= Reason::foreign_activity, "what a guard judges itself nobody else releases");
+  reasons_.set(reason, false, {}, {}, events);
 }
 
 Verdict SymbolGuard::verdict(const Verdict& account, const model::Instrument& instrument,

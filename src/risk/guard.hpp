@@ -37,18 +37,22 @@ enum class Reason : std::uint8_t {
   guard_block,
   guard_flatten,
   guard_liquidate,
-  pnl_stop,          ///< unrealised loss over the position's value, staged guard
-  stop_loss,         ///< likewise, latched
-  drawdown,          ///< the symbol's equity from its peak, latched
-  price_shock,       ///< timed
-  burst,             ///< of own fills, timed
-  burst_latched,     ///< too many bursts, latched
-  slices_failed,     ///< slices that took nothing: told, tried again after the cool-down
-  latch_unreadable,  ///< a stored latch nobody understands, latched
-  total_notional,    ///< account: worst case of all symbols beyond the cap
-  account_drawdown,  ///< account: equity from its peak, latched
+  pnl_stop,           ///< unrealised loss over the position's value, staged guard
+  stop_loss,          ///< likewise, latched
+  drawdown,           ///< the symbol's equity from its peak, latched
+  price_shock,        ///< timed
+  burst,              ///< of own fills, timed
+  burst_latched,      ///< too many bursts, latched
+  slices_failed,      ///< slices that took nothing: told, tried again after the cool-down
+  latch_unreadable,   ///< a stored latch nobody understands, latched
+  total_notional,     ///< account: worst case of all symbols beyond the cap
+  account_drawdown,   ///< account: equity from its peak, latched
+  foreign_activity,   ///< orders or trades on the account that are not ours, latched until claimed
+  paused,             ///< a person's word, latched until it is taken back
+  alert_hold,         ///< an alert asks for nothing to rest
+  alert_reduce_only,  ///< an alert asks for nothing to be added
 };
-inline constexpr std::size_t reasons_count = 17;
+inline constexpr std::size_t reasons_count = 21;
 std::string_view name(Reason reason);
 Level level_of(Reason reason);
 /// Held until an operator re-arms, or for `stop_delay` where one is set.
@@ -199,17 +203,24 @@ class SymbolGuard {
   void expire(base::LocalTime now, GuardEvents& events);
   std::optional<base::LocalTime> next_deadline() const;
 
+  /// Somebody else traded, a person pauses, an alert asks: in force until `release`.
+  void hold(Reason reason, base::LocalTime now, GuardEvents& events);
+  void release(Reason reason, GuardEvents& events);
+
   /// `account` is AccountGuard's verdict: the worse of both holds, and its `close` closes this symbol too.
   Verdict verdict(const Verdict& account, const model::Instrument& instrument, base::LocalTime now) const;
   const ReasonSet& reasons() const { return reasons_; }
   model::Rate usage() const { return usage_; }  ///< |position| over net_max
+  /// Of the equity, since the start or the last re-arm; empty before the first standing.
+  std::optional<model::Money> peak() const { return peak_; }
 
   /// The latches as one line for a file, "stop_loss@TIME_NS burst_latched@TIME_NS"; empty without any. To be
   /// durable before an action of theirs is undone by a restart.
   std::string latches() const;
   /// Sets what `latches` wrote; what cannot be read is latched until re-armed.
   void restore(std::string_view latches, GuardEvents& events);
-  /// An operator's word: latches and timed halts end, the peak begins anew.
+  /// An operator's word: latches and timed halts end, the peak begins anew. What somebody else did on the
+  /// account stays until it is claimed.
   void rearm(base::LocalTime now, GuardEvents& events);
 
  private:
@@ -278,6 +289,8 @@ class AccountGuard {
 
   Verdict verdict() const;
   const ReasonSet& reasons() const { return reasons_; }
+  /// Of the equity of all symbols together, since the start or the last re-arm.
+  std::optional<model::Money> peak() const { return peak_; }
   std::string latches() const;
   void restore(std::string_view latches, GuardEvents& events);
   void rearm(base::LocalTime now, GuardEvents& events);

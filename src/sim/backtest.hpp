@@ -6,6 +6,7 @@
 #include "model/market.hpp"
 #include "ops/status.hpp"
 #include "sim/backtest_figures.hpp"
+#include "sim/model_venue.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -92,71 +93,25 @@ class Backtest final : private exchange::Exchange::Witness {
   BacktestResult finish();
 
   base::LocalTime now() const { return now_; }
-  const exchange::Exchange& exchange() const { return exchange_; }
+  const exchange::Exchange& exchange() const { return venue_.exchange(); }
 
  private:
-  struct Socket {
-    exchange::PeerId peer = 0;
-    engine::ConnectionId id{};
-    bool open = false;
-  };
-  struct Message {
-    enum class What : std::uint8_t {
-      handshake,
-      text,
-      hung_up,
-      pong,
-      call,  // at the exchange
-      opened,
-      frame,
-      closed,
-      let_go,
-      answer,
-      latch  // at the engine
-    };
-    base::LocalTime at{};
-    What what = What::text;
-    exchange::PeerId peer = 0;
-    engine::ConnectionId id{};
-    model::RequestId request{};
-    int status = 0;  ///< of an answer, a refused handshake, a close
-    std::string text{};
-    std::string method{}, body{};                                ///< of a call
-    std::vector<std::pair<std::string, std::string>> headers{};  ///< of an answer
-  };
-  using Messages = std::deque<Message>;
-
   void saw(const exchange::CoreEvent& event) override { keeper_.see(event); }
   void run_until(base::LocalTime until);
-  void at_exchange(Message& message);
-  void at_engine(Message& message);
   void step(const engine::Input& input);
   void perform(const engine::Action& action, const engine::Actions& all);
   void warn(const engine::Note& note, const engine::Actions& all);
-  void drain_exchange();
-  void ping();
-  void to_exchange(Message message);
-  /// By the way of the socket's kind: what belongs to one connection keeps its order.
-  void to_engine(engine::ConnectionId id, Message message);
-  void push(Messages& queue, Message message, base::Duration latency);
-  Socket* socket_of(exchange::PeerId peer);
-  Socket* socket_of(engine::ConnectionId id);
-  base::VenueTime venue_now() const { return base::venue_time_ns(base::ns_of(now_)); }
+  base::VenueTime venue_now() const { return venue_.venue_time(now_); }
 
   BacktestOptions options_;
   FigureKeeper keeper_;
   base::LocalTime now_;
-  exchange::Exchange exchange_;
+  ModelVenue venue_;
   std::unique_ptr<engine::Engine> engine_;
   engine::Actions actions_, spare_actions_;
-  std::vector<Socket> sockets_;
-  Messages to_exchange_, market_data_, answers_;  ///< on their way, each in the order of its times
-  Messages own_;                                  ///< what the engine's own doing brings back to it at once
-  exchange::PeerId next_peer_ = 1;
-  std::optional<base::LocalTime> exchange_due_, engine_due_;
-  base::LocalTime next_ping_;
+  std::deque<std::string> latches_;  ///< set by the engine, and not yet told back to it
+  std::optional<base::LocalTime> engine_due_;
   std::optional<base::Duration> lag_least_;
-  base::Duration lag_ = {};  ///< of the newest event, beyond the least
   bool finished_ = false;
   int ticks_at_once_ = 0;
   BacktestResult result_;

@@ -215,6 +215,12 @@ void Checkers::on(const exchange::OrderEvent& e) {
     s->position = e.order.side == model::Side::bid ? s->position + e.last_qty : s->position - e.last_qty;
   }
   const auto it = s->open.find(e.order.id);
+  const bool is_ours = model::ClientOrderId::parse(e.order.client_text.view()).has_value();
+  if (!is_ours) {
+    // Somebody trades by hand: the limit is ours, what they add to it is not.
+    if (e.execution == model::ExecutionType::fresh) s->by_hand = s->by_hand + e.order.qty;
+    return;
+  }
   if (it != s->open.end()) {
     s->resting[side] = s->resting[side] - it->second.left;
   }
@@ -240,15 +246,17 @@ void Checkers::on(const exchange::OrderEvent& e) {
       violated("one_intent", s,
                fmt::format("{} orders are open, at most {} may be", s->open.size(), s->orders_max));
   }
-  if (e.expiry == exchange::ExpiryReason::self_trade ||
-      e.expiry == exchange::ExpiryReason::ioc_rest_self_trade)
+  const bool self_trade = e.expiry == exchange::ExpiryReason::self_trade ||
+                          e.expiry == exchange::ExpiryReason::ioc_rest_self_trade;
+  if (self_trade && s->by_hand.is_zero())
     violated("own_cross", s, fmt::format("order {} met an own order", e.order.client_text.view()));
   check_exposure(*s);
 }
 
 void Checkers::on(const exchange::TradePrint& e) {
-  if (e.maker == account_ && e.taker == account_)
-    violated("own_cross", symbol_of(e.symbol), fmt::format("trade {} was with ourselves", e.id));
+  const Symbol* const s = symbol_of(e.symbol);
+  if (e.maker == account_ && e.taker == account_ && (s == nullptr || s->by_hand.is_zero()))
+    violated("own_cross", s, fmt::format("trade {} was with ourselves", e.id));
 }
 
 void Checkers::on(const exchange::AggTradePrint& e) {
@@ -262,8 +270,9 @@ void Checkers::check_exposure(const Symbol& s) {
   const auto asks = model::Qty{} - s.position + s.resting[static_cast<std::size_t>(model::Side::ask)];
   const auto most = std::max(bids, asks);
   if (!s.limit.is_positive()) return;
-  worst_.exposure_permille = std::max(worst_.exposure_permille, most.raw() * 1000 / s.limit.raw());
-  if (most > s.limit) {
+  if (s.by_hand.is_zero())
+    worst_.exposure_permille = std::max(worst_.exposure_permille, most.raw() * 1000 / s.limit.raw());
+  if (most > s.limit + s.by_hand) {
     violated("position_limit", &s,
              fmt::format("position {} with bids {} and asks {} resting, limit {}", s.position.text(),
                          s.resting[0].text(), s.resting[1].text(), s.limit.text()));
@@ -377,7 +386,8 @@ void Checkers::after(const engine::Input&, const engine::Actions& actions) {
   if (frame_of_book_) compare_books();
   for (const auto& action : actions) {
     if (const auto* close = std::get_if<engine::CloseConnection>(&action)) {
-      if (!leaving_ && is_calm(calm_after) && world_.now() - world_.options().start < base::hours{20})
+      if (!leaving_ && is_calm(calm_after) && !is_listen_key_gone(close->connection) &&
+          world_.now() - world_.options().start < base::hours{20})
         violated("no_reconnect_without_cause", nullptr,
                  fmt::format("{} was closed although nothing was wrong", engine::name(close->connection)));
     }
@@ -393,6 +403,19 @@ void Checkers::after(const engine::Input&, const engine::Actions& actions) {
                  fmt::format("an order request before Retry-After was over: {}", body.substr(0, 80)));
     }
   }
+}
+
+/// A listen key that ended without a word may be noticed much later, once.
+bool Checkers::is_listen_key_gone(engine::ConnectionId id) {
+  if (engine::channel_of(id) != Channel::user_data) return false;
+  if (listen_key_noticed_ && world_.now() - *listen_key_noticed_ < base::seconds{1}) return true;
+  for (const auto& t : troubles_) {
+    if (t.fault->kind != exchange::FaultKind::expire_listen_key_silent || t.begin > world_.now()) continue;
+    if (listen_key_noticed_ && t.begin <= *listen_key_noticed_) continue;
+    listen_key_noticed_ = world_.now();
+    return true;
+  }
+  return false;
 }
 
 void Checkers::compare_books() {
@@ -426,7 +449,10 @@ void Checkers::asked(Client client, const exchange::HttpRequest& request) {
                        request.target.find("countdownTime=0") == std::string::npos;
     const bool places = request.method == "POST" && request.target.starts_with("/fapi/v1/order?");
     if (feeds) check_proof("fed_by_health", request.target, "symbol=");
+    const bool places_together =
+        request.method == "POST" && request.target.starts_with("/fapi/v1/batchOrders");
     if (places) check_proof("placed_on_proof", request.target, "symbol=");
+    if (places_together) check_proof("placed_on_proof", request.body, "symbol%22%3A%22");
   }
   if (world_.now() < cancels_only_until_[who] && !is_cancel(request))
     violated("budgets", nullptr,
@@ -440,7 +466,7 @@ void Checkers::check_proof(std::string_view checker, std::string_view request, s
   const auto at = request.find(symbol_key);
   if (at == std::string_view::npos) return;
   auto name = request.substr(at + symbol_key.size());
-  name = name.substr(0, name.find_first_of("&\""));
+  name = name.substr(0, name.find_first_of("&\"%"));
   for (const auto& s : symbols_) {
     if (s.name != name || s.moves.empty()) continue;
     const base::Duration age = world_.now() - s.moves.front().first;
@@ -637,11 +663,12 @@ bool Checkers::is_calm(base::Duration for_at_least) {
 
 namespace {
 
-/// A strategy that threw twice in ten minutes, or a guard that latched, stays out until a person has looked:
-/// that is its recovery.
-bool waits_for_a_person(const ops::SymbolStatus& row) {
-  constexpr risk::Reason reasons[] = {risk::Reason::stop_loss, risk::Reason::drawdown,
-                                      risk::Reason::burst_latched, risk::Reason::account_drawdown};
+/// A strategy that threw twice in ten minutes, or a guard that latched, stays out until a person has looked;
+/// a shock or a burst of fills is the market's doing and has its own time. That is their recovery.
+bool is_held_for_good_reason(const ops::SymbolStatus& row) {
+  constexpr risk::Reason reasons[] = {risk::Reason::stop_loss,     risk::Reason::drawdown,
+                                      risk::Reason::burst_latched, risk::Reason::account_drawdown,
+                                      risk::Reason::burst,         risk::Reason::price_shock};
   return row.reason.view() == "strategy failed twice" ||
          std::any_of(std::begin(reasons), std::end(reasons),
                      [&](const auto reason) { return row.reason.view() == risk::name(reason); });
@@ -656,7 +683,7 @@ bool Checkers::is_recovered() {
   for (const auto& s : symbols_) {
     if (s.id.index >= status.symbols.size()) return false;
     const auto& row = status.symbols[s.id.index];
-    if (waits_for_a_person(row) && s.open.empty()) continue;
+    if (is_held_for_good_reason(row) && s.open.empty()) continue;
     if (row.state != ops::SymbolState::live) return false;
     if (static_cast<int>(s.open.size()) < s.complete) return false;
   }
@@ -675,7 +702,7 @@ void Checkers::expect_recovered(LocalTime due_from) {
   for (const auto& s : symbols_) {
     if (s.id.index >= status.symbols.size()) continue;
     const auto& row = status.symbols[s.id.index];
-    if (waits_for_a_person(row) && s.open.empty()) continue;
+    if (is_held_for_good_reason(row) && s.open.empty()) continue;
     if (row.state == ops::SymbolState::live && static_cast<int>(s.open.size()) >= s.complete) continue;
     violated("recovery", &s,
              fmt::format("{:.1f} s after the last fault it has {} orders and says \"{}\"",
@@ -690,6 +717,7 @@ void Checkers::expect_nothing_left() {
              fmt::format("exit code {}: {}", world_.end()->exit_code, world_.end()->reason));
   if (!world_.end()) violated("leaves_nothing", nullptr, "it did not leave");
   const auto ledger = world_.exchange().core().ledger(account_);
+  std::map<std::string, model::Money, std::less<>> realized, venue_realized;
   for (const auto& s : symbols_) {
     if (!s.open.empty())
       violated("leaves_nothing", &s, fmt::format("{} orders rest after the stop", s.open.size()));
@@ -698,13 +726,30 @@ void Checkers::expect_nothing_left() {
     if (ours.position != s.position)
       violated("ledger", &s,
                fmt::format("position {} here, {} at the venue", ours.position.text(), s.position.text()));
-    // A process that was started again does not tell the fills of the one before.
-    if (world_.run_epoch() != world_.options().run_epoch) continue;
+    // Over all its processes, whatever killed them.
     for (const auto& theirs : ledger.symbols) {
-      if (theirs.symbol != s.venue_id || ours.fills_count == static_cast<std::uint64_t>(theirs.fills))
-        continue;
-      violated("ledger", &s, fmt::format("{} fills here, {} at the venue", ours.fills_count, theirs.fills));
+      if (theirs.symbol != s.venue_id) continue;
+      const auto& asset = world_.exchange().core().spec(s.venue_id).quote_asset;
+      const auto fees = order::amount_of(ours.commissions, asset);
+      realized[asset] += ours.realized_pnl;
+      venue_realized[asset] += theirs.fees - theirs.funding;
+      if (ours.fills_count != static_cast<std::uint64_t>(theirs.fills) || fees != theirs.fees ||
+          ours.bought_qty + ours.sold_qty != theirs.filled_volume)
+        violated("ledger", &s,
+                 fmt::format("{} fills of {} for fees {} here, {} of {} for {} at the venue",
+                             ours.fills_count, (ours.bought_qty + ours.sold_qty).text(), fees.text(),
+                             theirs.fills, theirs.filled_volume.text(), theirs.fees.text()));
     }
+  }
+  if (!world_.is_alive()) return;
+  // For each asset: wallet = start + realized - fees + funding.
+  for (const auto& balance : ledger.balances) {
+    const std::string asset{balance.asset.view()};
+    const auto theirs = balance.wallet - balance.start + venue_realized[asset];
+    if (realized[asset] != theirs)
+      violated(
+          "ledger", nullptr,
+          fmt::format("realised {} {} here, {} at the venue", realized[asset].text(), asset, theirs.text()));
   }
 }
 

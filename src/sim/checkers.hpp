@@ -132,6 +132,7 @@ class Checkers final : public Observer {
     std::map<std::int64_t, OpenOrder> open;
     std::array<model::Qty, 2> resting{};
     model::Qty position;
+    model::Qty by_hand;  ///< ordered on the account by somebody else
     std::array<BookSeal, 64> seals{};
     std::size_t seals_next = 0, depth_frames = 0;
     std::int64_t agg_last = 0;  ///< newest aggregate trade printed
@@ -163,6 +164,7 @@ class Checkers final : public Observer {
   void check_proof(std::string_view checker, std::string_view request, std::string_view symbol_key);
   void delivered(std::string_view text);
   void compare_books();
+  bool is_listen_key_gone(engine::ConnectionId id);
   base::Duration calm_for();
   bool is_calm(base::Duration for_at_least);
   std::optional<base::LocalTime> last_trouble();
@@ -187,6 +189,7 @@ class Checkers final : public Observer {
   std::deque<base::LocalTime> connects_;
   std::array<std::deque<base::LocalTime>, engine::connections_count> connects_of_;
   std::optional<base::LocalTime> process_trouble_;  ///< when it last stood still or was not there
+  std::optional<base::LocalTime> listen_key_noticed_;
   std::size_t frame_symbol_ = 0;
   bool frame_of_book_ = false, leaving_ = false;
   base::LocalTime last_look_{};

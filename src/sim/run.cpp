@@ -77,6 +77,21 @@ void draw_strategies(WorldOptions& w, bool quiet, base::Rng rng) {
   }
 }
 
+/// In a third of the worlds somebody trades by hand in the first half.
+void draw_outsiders(WorldOptions& w, const RunOptions& options, base::Rng rng) {
+  if (options.length < base::minutes{6} || rng.below(3) != 0) return;
+  const auto count = 1 + rng.below(3);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    auto& o = w.outsiders.emplace_back();
+    o.at = base::Duration{rng.between(base::Duration{base::minutes{1}}.count(), options.length.count() / 2)};
+    const auto& symbol = w.engine.symbols[rng.below(w.engine.symbols.size())];
+    o.symbol = symbol.name;
+    o.side = rng.below(2) == 0 ? model::Side::bid : model::Side::ask;
+    o.ticks_away = rng.below(2) == 0 ? 0 : 50;
+    if (symbol.quoted == engine::Switch::off) w.outsiders.pop_back();  // nobody looks at its position
+  }
+}
+
 }  // namespace
 
 WorldOptions draw_world(const RunOptions& options) {
@@ -129,6 +144,7 @@ WorldOptions draw_world(const RunOptions& options) {
     if (base::Rng{options.seed}.fork(2).below(3) == 0) w.engine.symbols.back().quoted = engine::Switch::off;
   }
   if (options.faults == FaultsDrawn::some) {
+    draw_outsiders(w, options, base::Rng{options.seed}.fork(4));
     exchange::DrawOptions draw;
     draw.length = options.length;
     draw.settle = settle;

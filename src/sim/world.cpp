@@ -65,7 +65,7 @@ World::World(WorldOptions options)
   if (!options_.engine.make_strategy) {
     options_.engine.make_strategy =
         [this](const engine::SymbolOptions& s) -> std::unique_ptr<quote::Strategy> {
-      return std::make_unique<MoodyStrategy>(s.grid, moods_[s.name].throws);
+      return std::make_unique<MoodyStrategy>(s, moods_[s.name].throws);
     };
   }
   if (options_.guard) {
@@ -77,6 +77,9 @@ World::World(WorldOptions options)
   for (const auto& symbol : options_.engine.symbols) {
     if (symbol.recorded == engine::Switch::on) recorded_[symbol.name];
   }
+  for (std::size_t i = 0; i < options_.outsiders.size(); ++i)
+    at(now_ + options_.outsiders[i].at, {.what = What::outsider, .number = i});
+  if (!options_.outsiders.empty()) at(now_ + options_.claims_every, {.what = What::claims});
   start_process();
 }
 
@@ -342,6 +345,50 @@ void World::happen(Event& event) {
       guard_acts();
       break;
     }
+    case What::outsider:
+      trade_by_hand(options_.outsiders[event.number]);
+      break;
+    case What::claims:
+      claim();
+      at(now_ + options_.claims_every, {.what = What::claims});
+      break;
+  }
+}
+
+// The account's owner.
+
+void World::trade_by_hand(const WorldOptions::Outsider& outsider) {
+  exchange_.administer(venue_time(now_), [&](exchange::Core& core, exchange::CoreEvents& events) {
+    const auto symbol = core.find_symbol(outsider.symbol);
+    const auto account = core.find_account(options_.api_key);
+    if (!symbol || !account) return;
+    const auto& rules = core.spec(*symbol).filters;
+    const auto top = core.top(*symbol);
+    const auto touch = outsider.side == model::Side::bid ? top.bid.price : top.ask.price;
+    if (!touch.is_positive()) return;
+    const auto away = rules.tick_size * outsider.ticks_away;
+    exchange::PlaceRequest request{.symbol = *symbol, .side = outsider.side};
+    request.price = outsider.side == model::Side::bid ? touch - away : touch + away;
+    request.time_in_force = model::TimeInForce::gtx;
+    request.qty = rules.qty_min;
+    while (model::notional(request.price, request.qty) < rules.notional_min)
+      request.qty = request.qty + rules.step_size;
+    static_cast<void>(core.place(*account, request, venue_time(now_), events));
+  });
+  drain_exchange();
+}
+
+/// With the maker dead, the file goes, and what it was about is seen again by the next.
+void World::claim() {
+  if (is_paused()) return;  // it would notice later; the next look will do
+  std::vector<std::string> held;
+  for (const auto& [name, text] : guard_latches_) {
+    if (name.ends_with(engine::foreign_suffix) && !text.empty()) held.push_back(name);
+  }
+  for (const auto& name : held) {
+    guard_latches_[name].clear();
+    if (engine_ != nullptr && !process_finished_)
+      step(engine::OrdersClaimed{name.substr(0, name.size() - engine::foreign_suffix.size())});
   }
 }
 
@@ -352,7 +399,10 @@ void World::start_process() {
   if (options_.input_log == InputLog::keep) log_ = record::log_magic;
   auto engine_options = options_.engine;
   engine_options.recording.resume = resume_ = resume_points();
-  for (const auto& [symbol, text] : guard_latches_) engine_options.guard_latches.push_back({symbol, text});
+  for (const auto& [symbol, text] : guard_latches_) {
+    if (!text.empty()) engine_options.guard_latches.push_back({symbol, text});
+  }
+  engine_options.ledger = state_.state();
   rows_hash_ = {};
   engine_ = std::make_unique<engine::Engine>(std::move(engine_options), credentials(options_), run_epoch_);
   process_steps_ = 0;
@@ -383,6 +433,7 @@ void World::end_process() {
 void World::kill(base::Duration down) {
   if (engine_ == nullptr) return;
   keep_unread();
+  state_.lose(now_ - options_.state_lost_max);
   end_process();
   process_finished_ = false;
   if (observer_ != nullptr) observer_->process_changed(ProcessChange::died);
@@ -525,6 +576,8 @@ void World::step(const engine::Input& input, Intact intact) {
             at(now_, {.what = What::latch});
           } else if constexpr (std::is_same_v<T, engine::KeepGuardLatch>) {
             guard_latches_[std::string{done.text(a.symbol)}] = std::string{done.text(a.text)};
+          } else if constexpr (std::is_same_v<T, engine::KeepState>) {
+            state_.keep(a.record, now_);
           } else if constexpr (std::is_same_v<T, engine::Finished>) {
             end_ = End{a.exit_code, std::string{done.text(a.reason)}};
             process_finished_ = true;

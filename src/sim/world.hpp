@@ -10,6 +10,7 @@
 #include "ops/guard_rules.hpp"
 #include "sim/guard_process.hpp"
 #include "sim/observer.hpp"
+#include "sim/state_keeper.hpp"
 #include "sim/trace_hash.hpp"
 
 #include <array>
@@ -44,6 +45,17 @@ struct WorldOptions {
   std::optional<ops::GuardOptions>
       guard;  ///< empty: nobody watches the process; one that died starts again by itself
   InputLog input_log = InputLog::keep;
+  /// Somebody trades by hand on the maker's account: an order that rests at the touch or away from it. A
+  /// person looks every `claims_every` and claims what is held.
+  struct Outsider {
+    base::Duration at{};  ///< after the start
+    std::string symbol;
+    model::Side side = model::Side::bid;
+    int ticks_away = 0;
+  };
+  std::vector<Outsider> outsiders;
+  base::Duration claims_every = base::seconds{20};
+  base::Duration state_lost_max = base::milliseconds{200};  ///< what a death takes of what was told the store
 
   // What the network does in place of `io`, with its figures.
   base::Duration ping_interval = base::seconds{20};
@@ -93,6 +105,11 @@ class World final : private exchange::Exchange::Witness {
   void pause(base::Duration duration);
   /// The process dies at once. It starts again after `down`, or when the guard starts it.
   void kill(base::Duration down);
+
+  /// Somebody trades by hand on the maker's account.
+  void trade_by_hand(const WorldOptions::Outsider& outsider);
+  /// A person's word reaches the process, which is alive.
+  void tell(const engine::Input& input) { step(input); }
 
   /// The strategy of a symbol throws at its next call. A second time within eleven minutes is not asked for:
   /// by design only a person ends what follows from that.
@@ -198,7 +215,9 @@ class World final : private exchange::Exchange::Witness {
     // around the process
     restart,
     guard_looks,
-    guard_answer
+    guard_answer,
+    outsider,
+    claims
   };
   struct Event {
     What what = What::frame;
@@ -254,6 +273,7 @@ class World final : private exchange::Exchange::Witness {
   void to_client(exchange::Out out);
   void closed_by_exchange(exchange::PeerId peer, std::uint16_t code, std::string reason);
   void guard_acts();
+  void claim();
 
   struct Mood {
     int throws = 0;
@@ -289,6 +309,7 @@ class World final : private exchange::Exchange::Witness {
   std::uint32_t run_epoch_;
   std::optional<std::string> latch_;
   std::map<std::string, std::string> guard_latches_;  ///< by symbol, over restarts
+  StateKeeper state_;                                 ///< likewise
   std::optional<End> end_;
   TraceHash trace_;
   std::string log_;

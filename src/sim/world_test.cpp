@@ -3,7 +3,10 @@
 #include "base/test_allocations.hpp"
 #include "engine/log_replay.hpp"
 
+#include <algorithm>
+#include <map>
 #include <set>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -362,6 +365,196 @@ TEST(World, a_wrong_secret_ends_the_start_with_one_clear_reason) {
   EXPECT_EQ(world.end()->exit_code, 2);
   EXPECT_NE(world.end()->reason.find("the venue refused the login"), std::string::npos)
       << world.end()->reason;
+}
+
+/// Of the venue's open orders, those that are not the maker's.
+std::size_t open_by_hand(World& world) {
+  std::size_t open = 0;
+  const auto& core = world.exchange().core();
+  for (const auto& s : core.ledger(*core.find_account(world.api_key())).symbols) {
+    for (const auto& o : s.open_orders) open += o.client_text.view().starts_with("phx-") ? 0U : 1U;
+  }
+  return open;
+}
+
+ops::SymbolStatus status_of(World& world, std::size_t index) {
+  ops::Status status;
+  world.engine().fill_status(status, world.now());
+  return status.symbols[index];
+}
+
+TEST(World, x16_an_order_that_is_not_ours_holds_its_symbol_until_claimed_and_is_never_touched) {
+  auto options = two_symbols(21);
+  options.claims_every = base::hours{9};
+  World world{options};
+  world.run_for(seconds{20});
+  world.trade_by_hand({.symbol = "ETHUSDC", .side = model::Side::bid, .ticks_away = 2000});
+  world.run_for(seconds{1});
+  EXPECT_EQ(status_of(world, 0).state, ops::SymbolState::hold);
+  EXPECT_EQ(status_of(world, 0).reason.view(), "foreign_activity");
+  EXPECT_EQ(status_of(world, 0).orders_live, 0U);
+  EXPECT_EQ(status_of(world, 1).state, ops::SymbolState::live) << "the other symbol goes on";
+  world.run_for(seconds{30});
+  EXPECT_EQ(status_of(world, 0).state, ops::SymbolState::hold);
+
+  world.tell(engine::OrdersClaimed{"ETHUSDC"});
+  world.run_for(seconds{30});
+  EXPECT_EQ(status_of(world, 0).state, ops::SymbolState::live) << "claimed: known and left alone";
+  EXPECT_EQ(open_by_hand(world), 1U);
+
+  world.kill(seconds{1});
+  world.run_for(seconds{40});
+  EXPECT_EQ(status_of(world, 0).state, ops::SymbolState::live) << "a claim outlives the process";
+  EXPECT_EQ(open_by_hand(world), 1U) << "left alone by all of it";
+  world.request_stop();
+  world.run_for(seconds{12});
+  ASSERT_TRUE(world.end().has_value());
+  EXPECT_EQ(world.end()->exit_code, 0) << world.end()->reason;
+  EXPECT_EQ(open_by_hand(world), 1U) << "also by the stop, which takes the switch back";
+}
+
+TEST(World, x16_a_hold_because_of_others_outlives_a_restart) {
+  auto options = two_symbols(22);
+  options.claims_every = base::hours{9};
+  World world{options};
+  world.run_for(seconds{20});
+  world.trade_by_hand({.symbol = "SOLUSDC", .side = model::Side::ask, .ticks_away = 3000});
+  world.run_for(seconds{2});
+  world.kill(seconds{1});
+  world.run_for(seconds{30});
+  EXPECT_EQ(status_of(world, 1).reason.view(), "foreign_activity");
+  EXPECT_EQ(status_of(world, 0).state, ops::SymbolState::live);
+  EXPECT_EQ(open_by_hand(world), 1U);
+}
+
+TEST(World, x16_a_trade_by_hand_that_nobody_told_of_is_found_asked_for_and_held) {
+  auto options = two_symbols(23);
+  options.claims_every = base::hours{9};
+  World world{options};
+  world.run_for(seconds{20});
+  // While the maker is dead an order is placed and filled: only the venue's list of trades knows.
+  world.kill(seconds{25});
+  world.trade_by_hand({.symbol = "ETHUSDC", .side = model::Side::bid, .ticks_away = 0});
+  world.trade_by_hand({.symbol = "ETHUSDC", .side = model::Side::ask, .ticks_away = 0});
+  world.run_for(seconds{24});
+  ASSERT_LT(open_by_hand(world), 2U) << "the market took one of them";
+  world.run_for(seconds{30});
+  EXPECT_EQ(status_of(world, 0).reason.view(), "foreign_activity");
+  world.tell(engine::OrdersClaimed{""});
+  world.run_for(seconds{20});
+  EXPECT_EQ(status_of(world, 0).state, ops::SymbolState::live);
+  world.request_stop();
+  world.run_for(seconds{12});
+  expect_equal_ledgers(world);
+}
+
+TEST(World, killed_again_and_again_the_results_are_the_venues_to_the_digit) {
+  auto options = two_symbols(24);
+  World world{options};
+  for (int i = 0; i < 8; ++i) {
+    world.run_for(seconds{25} + milliseconds{137 * i});
+    world.kill(seconds{1 + i % 3});
+  }
+  world.run_for(seconds{60});
+  stop_and_expect_nothing_left(world);
+  EXPECT_GT(world.engine().ledger().account(model::SymbolId{0}).fills_count, 5U);
+}
+
+TEST(World, a_person_pauses_a_symbol_over_restarts_and_an_alert_asks_until_it_is_over) {
+  World world{two_symbols(25)};
+  world.run_for(seconds{20});
+  world.tell(engine::HoldAsked{engine::HoldBy::person, engine::HoldWish::hold, "ETHUSDC"});
+  world.run_for(seconds{1});
+  EXPECT_EQ(status_of(world, 0).orders_live, 0U);
+  EXPECT_EQ(status_of(world, 0).reason.view(), "paused");
+  world.kill(seconds{1});
+  world.run_for(seconds{25});
+  EXPECT_EQ(status_of(world, 0).reason.view(), "paused");
+  EXPECT_EQ(status_of(world, 1).state, ops::SymbolState::live);
+  world.tell(engine::HoldAsked{engine::HoldBy::person, engine::HoldWish::none, "ETHUSDC"});
+  world.run_for(seconds{1});
+  EXPECT_EQ(status_of(world, 0).state, ops::SymbolState::live);
+
+  world.tell(engine::HoldAsked{engine::HoldBy::alert, engine::HoldWish::hold, ""});
+  world.run_for(seconds{1});
+  EXPECT_EQ(open_orders(world), 0U);
+  world.tell(engine::HoldAsked{engine::HoldBy::person, engine::HoldWish::none, ""});
+  world.run_for(seconds{1});
+  EXPECT_EQ(open_orders(world), 0U) << "what an alert asks for is not a person's to end";
+  world.tell(engine::HoldAsked{engine::HoldBy::alert, engine::HoldWish::reduce_only, ""});
+  world.run_for(seconds{2});
+  const auto reducing = status_of(world, 0);
+  EXPECT_TRUE(reducing.orders_bid == 0 || reducing.orders_ask == 0) << "nothing is added to the position";
+  world.tell(engine::HoldAsked{engine::HoldBy::alert, engine::HoldWish::none, ""});
+  world.run_for(seconds{2});
+  EXPECT_GT(status_of(world, 0).orders_bid, 0U);
+  EXPECT_GT(status_of(world, 0).orders_ask, 0U);
+  stop_and_expect_nothing_left(world);
+}
+
+TEST(World, i19_quotes_that_do_not_fit_the_price_are_held_with_the_reason) {
+  auto options = two_symbols(26);
+  options.engine.symbols[0].grid.start = {quote::DistanceUnit::abs, 0.001};
+  World world{options};
+  world.run_for(seconds{20});
+  EXPECT_EQ(status_of(world, 0).reason.view(), "the configured quotes do not fit");
+  EXPECT_EQ(status_of(world, 0).orders_live, 0U);
+  EXPECT_EQ(status_of(world, 1).state, ops::SymbolState::live);
+  const auto& notes = world.notes();
+  EXPECT_TRUE(std::any_of(notes.begin(), notes.end(), [](const auto& note) {
+    return note.find("do not fit symbol=ETHUSDC") != std::string::npos;
+  }));
+}
+
+/// Counts requests by path while the order connection does not come up.
+class PathCounter final : public Observer {
+ public:
+  void asked(Client, const exchange::HttpRequest& request) override {
+    ++by_path[request.method + " " + request.target.substr(0, request.target.find('?'))];
+  }
+  std::map<std::string, int> by_path;
+};
+
+TEST(World, without_the_order_api_orders_go_by_rest_in_batches) {
+  auto options = two_symbols(27);
+  exchange::Fault refuse;
+  refuse.kind = exchange::FaultKind::refuse;
+  refuse.target.route = exchange::FaultRoute::order_api;
+  refuse.target.which = exchange::FaultTarget::Which::all;
+  refuse.length = base::minutes{10};
+  options.faults.faults = {refuse};
+  World world{options};
+  PathCounter counter;
+  world.set_observer(&counter);
+  world.run_for(seconds{40});
+  EXPECT_GE(open_orders(world), 4U * layers - 4U);
+  auto& calls = counter.by_path;
+  EXPECT_GT(calls["POST /fapi/v1/batchOrders"], 5);
+  EXPECT_LT(calls["POST /fapi/v1/order"], calls["POST /fapi/v1/batchOrders"])
+      << "28 orders at the start are 6 batches";
+  world.request_stop();
+  world.run_for(seconds{12});
+  ASSERT_TRUE(world.end().has_value());
+  EXPECT_EQ(world.end()->exit_code, 0) << world.end()->reason;
+  EXPECT_GE(calls["DELETE /fapi/v1/batchOrders"], 2);
+  expect_equal_ledgers(world);
+  world.set_observer(nullptr);
+}
+
+TEST(World, funding_is_taken_from_the_income_history_once) {
+  auto options = two_symbols(28);
+  options.exchange.core.funding_interval = base::minutes{2};
+  World world{options};
+  world.run_for(seconds{330});
+  world.kill(seconds{1});
+  world.run_for(seconds{60});
+  for (const std::string name : {"ETHUSDC", "SOLUSDC"}) {
+    exchange::Ledger ledger;
+    const auto& theirs = truth(world, ledger, name);
+    const auto& ours = world.engine().ledger().account(*world.engine().symbols().find(name));
+    EXPECT_EQ(order::amount_of(ours.funding, "USDC"), theirs.funding) << name;
+    EXPECT_FALSE(theirs.funding.is_zero()) << name;
+  }
 }
 
 }  // namespace

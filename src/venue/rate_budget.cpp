@@ -124,6 +124,8 @@ void RateBudget::observe(const Usage& usage, base::VenueTime sent, base::VenueTi
     if (limiter.limit.kind != usage.kind || limiter.limit.interval != usage.interval) continue;
     const std::int64_t interval = limiter.limit.interval.count();
     if (floor_divide(base::ns_of(sent), interval) != floor_divide(base::ns_of(now), interval)) return;
+    // After the clock stepped back it is not known which window this is about.
+    if (floor_divide(base::ns_of(now), limiter.slice_ns()) < limiter.newest) return;
     const std::int64_t slice = limiter.slice_at(now);
     limiter.advance_to(slice);
     const std::int64_t missing = usage.count - limiter.used_at(slice);

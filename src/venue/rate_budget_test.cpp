@@ -190,6 +190,14 @@ TEST(RateBudget, a_clock_that_steps_back_frees_nothing) {
   EXPECT_EQ(budget.used(LimitKind::weight, minutes{1}, minute_start + seconds{6}), 2401);
 }
 
+TEST(RateBudget, a_report_by_a_clock_that_stepped_back_is_of_no_known_window) {
+  auto budget = futures_budget();
+  budget.spend(weight(10), minute_start + seconds{5});
+  const auto before = minute_start - seconds{20};
+  budget.observe({LimitKind::weight, minutes{1}, 1500}, before, before + seconds{1});
+  EXPECT_EQ(budget.used(LimitKind::weight, minutes{1}, minute_start + seconds{6}), 10);
+}
+
 /// Sends whatever is granted, and counts what arrives at the venue as the venue does: weight per UTC minute,
 /// orders both in fixed and in sliding windows.
 TEST(RateBudget, whatever_is_granted_stays_within_the_venues_limits) {

@@ -20,7 +20,9 @@ export function accountOf(exchange) {
       const rows = await signed('GET', '/fapi/v3/positionRisk');
       return Object.fromEntries(rows.map((r) => [r.symbol, Number(r.positionAmt)]).filter(([, qty]) => qty !== 0));
     },
-    take: (symbol, side, quantity) => signed('POST', '/fapi/v1/order', `symbol=${symbol}&side=${side}&type=MARKET&quantity=${quantity}`),
+    /// With a client id of an earlier run of Phoenix (phx-00000000-...) it is none of a stranger's.
+    take: (symbol, side, quantity, id) => signed('POST', '/fapi/v1/order',
+      `symbol=${symbol}&side=${side}&type=MARKET&quantity=${quantity}${id ? `&newClientOrderId=${id}` : ''}`),
     /// An order of somebody else that rests 3 % below the market.
     async rest(symbol, quantity, id) {
       const price = (Math.floor(Number((await best(symbol)).bidPrice) * 0.97 * 100) / 100).toFixed(2);

@@ -23,7 +23,10 @@ test('the demo quotes five symbols and its ledger equals the exchange\'s', async
   assert.match(metrics, /phoenix_ws_connected\{stream="public_a"\} 1\n/);
   assert.match(metrics, /phoenix_frames_bad_total 0\n/);
   assert.match(metrics, /phoenix_ring_dropped_total\{ring="frames"\} 0\n/);
-  assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404);
+  assert.match(demo.stdout.split('\n')[0], /^dashboard http:/);
+  assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
+  assert.equal((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 200);
+  assert.equal((await fetch(`http://127.0.0.1:${port}/nothing`)).status, 404);
 
   assert.equal(await demo.exit, 0, demo.stdout + demo.stderr);
   assert.match(demo.stdout, /the exchange's ledger equals ours/);

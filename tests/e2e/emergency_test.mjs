@@ -42,7 +42,7 @@ test('close-all ends orders and position of a running maker, which quotes no mor
   maker.exit.catch(() => {});
   try {
     await maker.said(/live symbol=ETHUSDC/);
-    await account.take('ETHUSDC', 'BUY', '0.051');
+    await account.take('ETHUSDC', 'BUY', '0.051', 'phx-00000000-000000000001');
     assert.ok((await account.positions()).ETHUSDC > 0);
 
     const rehearsal = await emergency('close-all', '--dry-run');
@@ -142,4 +142,39 @@ test('without anybody to ask it wants --yes, a symbol nobody knows is refused, a
   const nobody = await emergency('close-all', '--yes');
   assert.equal(nobody.code, 1);
   assert.match(nobody.stderr, /NOT confirmed: positions may be open/);
+});
+
+test('x16 an order of somebody else holds its symbol until it is claimed, and is never touched', async () => {
+  const maker = start(['run', '-c', config], { env });
+  maker.exit.catch(() => {});
+  const ours = async () => (await account.orders('ETHUSDC')).filter((o) => o.clientOrderId.startsWith('phx-'));
+  const theirs = async () => (await account.orders('ETHUSDC')).filter((o) => o.clientOrderId === 'web_claimed');
+  try {
+    await maker.said(/live symbol=ETHUSDC/);
+    const said = maker.stderr.length;
+    assert.ok((await account.rest('ETHUSDC', '0.05', 'web_claimed')).orderId);
+    await maker.said(/hold symbol=ETHUSDC why="foreign_activity"/);
+    assert.equal((await theirs()).length, 1);
+
+    const rearmed = await emergency('re-arm', '--yes');
+    assert.equal(rearmed.code, 0, rearmed.stderr);
+    assert.match(rearmed.stdout, /not ours: ETHUSDC; when that is dealt with: phoenix orders claim -c/);
+    const other = await run(['orders', 'claim', '-c', config, '--yes', '--symbol', 'SOLUSDC'], { env });
+    assert.match(other.stdout, /nothing to claim/);
+    assert.deepEqual(await ours(), [], 'neither of the two lets it quote again');
+
+    const claimed = await run(['orders', 'claim', '-c', config, '--yes'], { env });
+    assert.equal(claimed.code, 0, claimed.stderr);
+    assert.match(claimed.stdout, /held because of orders or trades that are not ours: ETHUSDC/);
+    await maker.said(/guard left symbol=ETHUSDC reason=foreign_activity/);
+    for (let i = 0; i < 100 && (await ours()).length === 0; ++i) await new Promise((r) => setTimeout(r, 100));
+    assert.ok((await ours()).length > 0, maker.stderr.slice(said));
+    assert.equal((await theirs()).length, 1, 'left alone');
+  } finally {
+    maker.child.kill('SIGINT');
+  }
+  assert.equal(await maker.exit, 0, maker.stderr);
+  assert.equal((await theirs()).length, 1, 'also by the stop');
+  assert.equal((await run(['orders', 'claim', '-c', config], { env })).stdout.includes('nothing to claim'), true);
+  await account.signed('DELETE', '/fapi/v1/order', 'symbol=ETHUSDC&origClientOrderId=web_claimed');
 });

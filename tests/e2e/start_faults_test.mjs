@@ -53,9 +53,14 @@ test('an API key in the file is refused', async () => {
   assert.doesNotMatch(result.stderr, /sesame/);
 });
 
-test('live hosts are refused', async () => {
-  expectOneLine(await runWith(configFor(exchange, directory).replace('venue: local', 'venue: live')
-    .replace(/  (rest|stream|order_api)_url.*\n/g, '')), /live hosts are refused/);
+test('live hosts are refused while a check of the preflight fails', async () => {
+  // A host that is not known to be a test host may take real money.
+  const live = configFor(exchange, join(directory, 'live'), { extra: '  dead_man_switch: false' })
+    .replace('venue: local', 'venue: live').replace(/order_api_url: .*/, 'order_api_url: wss://orders.invalid/ws-fapi/v1');
+  const result = await runWith(live);
+  expectOneLine(result, /the preflight fails:$/);
+  assert.match(result.stderr, /^ {2}rate budget: .*dead_man_switch is off -> /m);
+  assert.match(result.stderr, /^all checks: phoenix preflight -c /m);
 });
 
 test('a missing key is named', async () => {

@@ -313,6 +313,15 @@ RestRequest Encoder::order(const model::OrderRequest& request, base::VenueTime n
       request);
 }
 
+RestRequest Encoder::query_by_order_id(model::SymbolId symbol, std::int64_t order_id, base::VenueTime now,
+                                       RequestBuffer& out) {
+  return Rest{*this, out, RequestKind::query_order, Method::get,
+              options_.product == model::Product::spot ? "/api/v3/order" : "/fapi/v1/order"}
+      .put_symbol(symbol)
+      .put("orderId", order_id)
+      .signed_at(now, cost(options_.product, RequestKind::query_order));
+}
+
 RestRequest Encoder::batch_place(std::span<const model::PlaceOrder> orders, base::VenueTime now,
                                  RequestBuffer& out) {
   PHX_ASSERT(options_.product == model::Product::usdm, "only USD-M has batches");
@@ -470,6 +479,15 @@ RestRequest Encoder::user_trades_since(model::SymbolId symbol, base::VenueTime s
       .put("startTime", base::ms_of(since))
       .put("limit", rows_max)
       .signed_at(now, cost(options_.product, RequestKind::user_trades));
+}
+
+RestRequest Encoder::funding_fees(base::VenueTime since, base::VenueTime now, RequestBuffer& out) {
+  PHX_ASSERT(options_.product == model::Product::usdm, "only USD-M has funding");
+  return Rest{*this, out, RequestKind::incomes, Method::get, "/fapi/v1/income"}
+      .put("incomeType", "FUNDING_FEE")
+      .put("startTime", base::ms_of(since))
+      .put("limit", rows_max)
+      .signed_at(now, cost(options_.product, RequestKind::incomes));
 }
 
 RestRequest Encoder::listen_key_start(RequestBuffer& out) {

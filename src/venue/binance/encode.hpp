@@ -84,6 +84,9 @@ class Encoder {
 
   // Orders. The venue has to support the request on this way.
   RestRequest order(const model::OrderRequest& request, base::VenueTime now, RequestBuffer& out);
+  /// An order by the venue's own id: whose it is.
+  RestRequest query_by_order_id(model::SymbolId symbol, std::int64_t order_id, base::VenueTime now,
+                                RequestBuffer& out);
   /// USD-M only. All at once, in no promised order; 1..batch_place_max.
   RestRequest batch_place(std::span<const model::PlaceOrder> orders, base::VenueTime now, RequestBuffer& out);
   /// USD-M only. All of one symbol; 1..batch_cancel_max.
@@ -115,11 +118,13 @@ class Encoder {
                               RequestBuffer& out);
   /// What this key may do, of the host that serves /sapi: spot's also for futures keys.
   RestRequest key_permissions(base::VenueTime now, RequestBuffer& out);
-  static constexpr int rows_max = 1000;  ///< of userTrades and aggTrades in one answer
+  static constexpr int rows_max = 1000;  ///< of userTrades, aggTrades and income in one answer
   RestRequest user_trades_from_id(model::SymbolId symbol, std::int64_t from_id, base::VenueTime now,
                                   RequestBuffer& out);
   RestRequest user_trades_since(model::SymbolId symbol, base::VenueTime since, base::VenueTime now,
                                 RequestBuffer& out);
+  /// USD-M only. Funding payments of all symbols, the oldest first.
+  RestRequest funding_fees(base::VenueTime since, base::VenueTime now, RequestBuffer& out);
   RestRequest listen_key_start(RequestBuffer& out);  ///< USD-M only, as the next two
   RestRequest listen_key_keep_alive(RequestBuffer& out);
   RestRequest listen_key_close(RequestBuffer& out);

@@ -84,6 +84,20 @@ TEST_F(EncoderTest, asks_what_the_key_may_do) {
   expect_signed(query_of(request.target));
 }
 
+TEST_F(EncoderTest, asks_for_funding_fees_and_for_an_order_by_the_venues_id) {
+  auto encoder = make(Product::usdm);
+  auto request = encoder.funding_fees(base::venue_time_ms(1'795'000'000'000), now, buffer);
+  EXPECT_EQ(request.method, Method::get);
+  EXPECT_EQ(request.cost.weight, 30);
+  EXPECT_THAT(std::string{request.target},
+              StartsWith("/fapi/v1/income?incomeType=FUNDING_FEE&startTime=1795000000000&limit=1000&"));
+  expect_signed(query_of(request.target));
+  request = encoder.query_by_order_id(btc, 77, now, buffer);
+  EXPECT_EQ(request.method, Method::get);
+  EXPECT_THAT(std::string{request.target}, StartsWith("/fapi/v1/order?symbol=BTCUSDT&orderId=77&"));
+  expect_signed(query_of(request.target));
+}
+
 TEST_F(EncoderTest, writes_a_post_only_order_as_the_venue_documents_it) {
   auto encoder = make(Product::usdm);
   const auto request = encoder.order(place_order(), now, buffer);
@@ -406,7 +420,7 @@ TEST_F(EncoderTest, writes_every_order_request_into_the_bytes_it_already_has) {
 }
 
 TEST(Weights, every_request_of_the_table_costs_something) {
-  for (int kind = 0; kind <= static_cast<int>(RequestKind::key_permissions); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(RequestKind::incomes); ++kind) {
     if (static_cast<RequestKind>(kind) == RequestKind::depth) continue;
     for (const auto product : {Product::usdm, Product::spot}) {
       const auto c = cost(product, static_cast<RequestKind>(kind));

@@ -512,6 +512,45 @@ Decoded<std::vector<model::FillReport>> RestDecoder::user_trades(std::string_vie
   return finish(json, std::move(fills));
 }
 
+Decoded<FundingPage> RestDecoder::funding_fees(std::string_view body) {
+  JsonReader& json = parser_->json;
+  FundingPage page;
+  json.read_array(body, [&](Value element) {
+    RowSymbol symbol;
+    FundingReport row;
+    bool is_funding = true;
+    std::optional<model::Money> amount;
+    std::optional<std::int64_t> id;
+    std::optional<base::VenueTime> time;
+    json.members(element, [&](std::string_view key, Value value) {
+      if (key == "symbol")
+        symbol.read(json, value, symbols_);
+      else if (key == "incomeType")
+        is_funding = json.text(value) == "FUNDING_FEE";
+      else if (key == "income")
+        amount = json.average<model::Money>(value);
+      else if (key == "asset")
+        row.asset = json.short_text<16>(value);
+      else if (key == "tranId")
+        id = json.integer(value);
+      else if (key == "time")
+        time = json.time(value);
+    });
+    ++page.listed;
+    row.time = json.require(time);
+    page.last_time = std::max(page.last_time, row.time);
+    if (symbol.is_foreign() || !is_funding) {
+      ++foreign_row_count_;
+      return;
+    }
+    row.symbol = json.require(symbol.id);
+    row.amount = json.require(amount);
+    row.id = json.require(id);
+    page.rows.push_back(row);
+  });
+  return finish(json, std::move(page));
+}
+
 Decoded<std::vector<model::AggTrade>> RestDecoder::agg_trades(model::SymbolId symbol, std::string_view body) {
   JsonReader& json = parser_->json;
   std::vector<model::AggTrade> trades;

@@ -52,6 +52,18 @@ struct AccountReport {
   std::vector<model::BalanceReport> balances;
   std::optional<model::Money> margin_balance, available_balance;  ///< USD-M totals
 };
+struct FundingReport {
+  model::SymbolId symbol;
+  model::Asset asset;
+  model::Money amount;  ///< positive is received
+  std::int64_t id = 0;  ///< tranId
+  base::VenueTime time{};
+};
+struct FundingPage {
+  std::vector<FundingReport> rows;  ///< of the table's symbols
+  std::size_t listed = 0;           ///< rows of the answer, others' too
+  base::VenueTime last_time{};      ///< of the newest of these
+};
 struct MarkReport {
   model::SymbolId symbol;
   model::Price mark, index;
@@ -86,6 +98,7 @@ class RestDecoder {
   Decoded<AccountSettings::PositionMode> position_mode(std::string_view body);
   Decoded<std::vector<SymbolSettings>> symbol_settings(std::string_view body);
   Decoded<std::vector<model::FillReport>> user_trades(std::string_view body);
+  Decoded<FundingPage> funding_fees(std::string_view body);
   /// The answer names no symbol.
   Decoded<std::vector<model::AggTrade>> agg_trades(model::SymbolId symbol, std::string_view body);
   Decoded<std::string> listen_key(std::string_view body);

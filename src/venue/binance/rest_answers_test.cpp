@@ -274,6 +274,22 @@ TEST_F(RestDecoderTest, reads_fills) {
   EXPECT_FALSE(of_spot->at(0).maker);
 }
 
+TEST_F(RestDecoderTest, reads_funding_fees_of_our_symbols_and_counts_the_others) {
+  const auto page = futures.funding_fees(
+      R"([{"symbol":"BTCUSDT","incomeType":"FUNDING_FEE","income":"-0.37500000","asset":"USDT","info":"FUNDING_FEE","time":1570608000000,"tranId":9689322392,"tradeId":""},
+          {"symbol":"NOSUCH","incomeType":"FUNDING_FEE","income":"1","asset":"USDT","info":"","time":1570608000001,"tranId":9689322393,"tradeId":""},
+          {"symbol":"BTCUSDT","incomeType":"TRANSFER","income":"5","asset":"USDT","info":"","time":1570608000002,"tranId":9689322394,"tradeId":""}])");
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->rows.size(), 1U);
+  EXPECT_EQ(page->rows[0].amount, Money::of("-0.375"));
+  EXPECT_EQ(page->rows[0].asset.view(), "USDT");
+  EXPECT_EQ(page->rows[0].id, 9689322392);
+  EXPECT_EQ(page->listed, 3U);
+  EXPECT_EQ(page->last_time, base::venue_time_ms(1'570'608'000'002));
+  EXPECT_FALSE(futures.funding_fees(
+      R"([{"symbol":"BTCUSDT","incomeType":"FUNDING_FEE","asset":"USDT","time":1,"tranId":1}])"));
+}
+
 TEST_F(RestDecoderTest, reads_aggregate_trades) {
   const auto trades = futures.agg_trades(
       btc,

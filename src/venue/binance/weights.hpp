@@ -42,6 +42,7 @@ enum class RequestKind : std::uint8_t {
   user_stream_subscribe,
   order_api_connect,
   key_permissions,  ///< what the API key may do; asked of the spot host
+  incomes,
 };
 
 /// True for requests that change nothing at the venue: a lost answer leaves nothing unknown.
@@ -69,6 +70,7 @@ constexpr bool is_query(RequestKind kind) {
     case K::user_stream_subscribe:
     case K::order_api_connect:
     case K::key_permissions:
+    case K::incomes:
       return true;
     default:
       return false;
@@ -137,6 +139,8 @@ constexpr Cost cost(model::Product product, RequestKind kind, int orders = 1) {
       return {.weight = 1};
     case K::key_permissions:
       return {.weight = 1};
+    case K::incomes:
+      return {.weight = 30};
     case K::session_logon:
       return {.weight = 2};
     case K::user_stream_subscribe:
