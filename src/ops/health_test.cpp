@@ -162,7 +162,7 @@ INSTANTIATE_TEST_SUITE_P(
                s.recording.hours_left = 20;
              },
              Kind::recording, Level::warning, "full in 20.0 h", "df -h"}),
-    [](const auto& info) { return std::string{info.param.name}; });
+    [](const auto& of) { return std::string{of.param.name}; });
 
 TEST(Health, a_minute_without_errors_is_no_error) {
   HealthJudge judging;

@@ -147,8 +147,9 @@ TEST(MetricsText, counters_end_in_total_and_seconds_are_seconds) {
     SCOPED_TRACE(family.name);
     EXPECT_EQ(family.type == "counter", family.name.ends_with("_total"));
     EXPECT_TRUE(std::regex_match(std::string{family.name}, std::regex{"[a-z][a-z0-9_]*"}));
-    if (family.unit == "seconds")
+    if (family.unit == "seconds") {
       EXPECT_TRUE(family.name.ends_with("_seconds") || family.name.ends_with("_seconds_total"));
+    }
     EXPECT_FALSE(family.help.empty());
     for (const char* of_histograms : {"_count", "_sum", "_bucket"})
       EXPECT_FALSE(family.name.ends_with(of_histograms)) << "what readers take for a part of a histogram";

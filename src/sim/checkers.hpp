@@ -164,6 +164,7 @@ class Checkers final : public Observer {
   void check_proof(std::string_view checker, std::string_view request, std::string_view symbol_key);
   void delivered(std::string_view text);
   void compare_books();
+  void watch_lines();
   bool is_listen_key_gone(engine::ConnectionId id);
   base::Duration calm_for();
   bool is_calm(base::Duration for_at_least);
@@ -173,6 +174,8 @@ class Checkers final : public Observer {
   struct Trouble {
     base::LocalTime begin{}, end{};
     const exchange::Fault* fault = nullptr;
+    bool seen = false;     ///< by a look, since it began
+    bool hit_both = true;  ///< both lines of what it is about were up when it began
   };
 
   World& world_;
@@ -193,6 +196,8 @@ class Checkers final : public Observer {
   std::size_t frame_symbol_ = 0;
   bool frame_of_book_ = false, leaving_ = false;
   base::LocalTime last_look_{};
+  std::array<std::size_t, engine::channels_count> lines_up_{};  ///< at the last look
+  std::optional<base::LocalTime> single_line_;  ///< when a fault last hit a channel that ran on one line
   std::uint64_t resyncs_seen_ = 0;
   std::vector<order::OrderView> views_;
   std::vector<Violation> violations_;
