@@ -284,7 +284,8 @@ TEST_F(NotifierTest, posting_never_waits_for_the_network) {
   constexpr int posted = 1000;
   for (int i = 0; i < posted; ++i) notifier.post(message("x"));
   const auto status = notifier.status();
-  EXPECT_LE(status.waiting, 200U + Notifier::inbox_max) << "what waits is bounded";
+  // In the queue, in the inbox, and what is between the two.
+  EXPECT_LE(status.waiting, 200U + 2 * Notifier::inbox_max) << "what waits is bounded";
 }
 
 TEST_F(NotifierTest, the_last_words_are_sent) {
