@@ -12,11 +12,13 @@
 namespace phoenix::app {
 namespace {
 
+__extension__ using Wide = __int128;
+
 constexpr int layers_max = 2;
 
 /// `value * numerator / denominator` of the smallest unit, up.
 std::int64_t scaled_up(std::int64_t value, std::int64_t numerator, std::int64_t denominator) {
-  const auto product = static_cast<__int128>(value) * numerator;
+  const auto product = Wide{value} * numerator;
   return static_cast<std::int64_t>((product + denominator - 1) / denominator);
 }
 

@@ -260,7 +260,7 @@ void OpsHost::welcome(io::PeerId id, Viewer& viewer) {
   HelloMessage hello;
   hello.version = version;
   hello.run = base::ns_of(status_.started_time);
-  const auto offered = [](bool offered) { return offered ? Offered::yes : Offered::no; };
+  const auto offered = [](bool is) { return is ? Offered::yes : Offered::no; };
   hello.actions = offered(options_.access.has_token() && options_.actions.kill != nullptr);
   hello.pausing = offered(options_.access.has_token() && options_.actions.hold != nullptr);
   hello.faults = offered(ask_exchange_ != nullptr);
