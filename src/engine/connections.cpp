@@ -745,8 +745,7 @@ void Engine::on_order_reply(std::string_view frame) {
                                [&](const auto& o) { return reply->id && o.id == *reply->id; });
   // Counts of a request that is not known any more may be of a minute that is over.
   if (it != orders_in_flight_.end()) {
-    const auto sent = clock_.to_venue(it->sent_at) + budget_shift_ - clock_.error();
-    for (const auto& usage : reply->usage) budget_.observe(usage, sent, budget_now());
+    for (const auto& usage : reply->usage) budget_.observe(usage, counted_at(it->sent_at), budget_now());
   }
   if (reply->status == 429) budget_.refused(limit_of(reply->code), {}, budget_now());
   if (reply->retry_at) budget_.banned_until(budget_now() + (*reply->retry_at - venue_now()));

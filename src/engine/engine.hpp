@@ -141,6 +141,11 @@ class Engine {
   base::VenueTime recording_now() const {
     return clock_.known() ? venue_now() : base::venue_time_ns(base::ns_of(now_));
   }
+  /// When, at the earliest, a request reached the venue, for what its answer says of the limits: a count of
+  /// the minute before must not become one of this minute because the clock is not known better.
+  base::VenueTime counted_at(base::LocalTime sent_at) const {
+    return clock_.to_venue(sent_at) + budget_shift_ - clock_.error();
+  }
   /// What the rate budget takes for the venue's time: the same within its minute, and never far back.
   base::VenueTime budget_now() const { return venue_now() + budget_shift_; }
   Desk& desk(model::SymbolId symbol);

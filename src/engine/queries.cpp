@@ -226,15 +226,10 @@ void Engine::handle(const RestLost& in) {
 /// Each order of a batch has its own outcome; a refusal of the whole is one of each.
 void Engine::on_batch(const Query& query, int status, std::string_view body) {
   const auto kind = query.kind == K::batch_place ? K::place : K::cancel;
-  if (status != 200) {
-    for (const auto id : query.batch) {
-      const auto answer = rest_decoder_.order_answer(kind, status, body);
-      orders_.on_answer(id, answer, now_, events_, requests_);
-      on_order_answer(kind, answer, query.sent_at);
-    }
-    return;
-  }
-  const auto answers = rest_decoder_.batch(body, kind);
+  const auto answers = status == 200
+                           ? rest_decoder_.batch(body, kind)
+                           : venue::binance::Decoded<std::vector<model::OrderAnswer>>{std::vector(
+                                 query.batch.size(), rest_decoder_.order_answer(kind, status, body))};
   if (!answers || answers->size() != query.batch.size()) {
     note(Severity::warning, "answer to a batch unreadable symbol={} orders={}", symbols_.name(*query.symbol),
          query.batch.size());
@@ -248,9 +243,7 @@ void Engine::on_batch(const Query& query, int status, std::string_view body) {
 }
 
 void Engine::observe_usage(const RestAnswered& in, LocalTime sent_at) {
-  // As early as it may have been by a clock that is not known better: a count of the minute before must not
-  // become one of this minute.
-  const auto sent = clock_.to_venue(sent_at) + budget_shift_ - clock_.error();
+  const auto sent = counted_at(sent_at);
   const auto report = [&](venue::LimitKind kind, base::Duration interval, std::optional<int> count) {
     if (count) budget_.observe({kind, interval, *count}, sent, budget_now());
   };
