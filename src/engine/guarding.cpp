@@ -271,6 +271,7 @@ void Engine::take(Desk& d, const std::optional<quote::Take>& wanted) {
     const auto limit =
         risk::slice_limit(*d.instrument, *d.seen_touch, side, d.guard->options().slice_slippage);
     if (!orders_.take(d.symbol, side, qty, limit, now_, requests_)) return;
+    ++d.takes;
     d.guard->on_slice_sent(d.allowed);
     d.allowed.slice.reset();
     d.slice_taken = true;
@@ -278,6 +279,7 @@ void Engine::take(Desk& d, const std::optional<quote::Take>& wanted) {
          model::name(side), qty.text(), limit.text(), risk::name(d.allowed.reason));
   } else if (wanted && !d.allowed.nothing_rests()) {
     if (!orders_.take(d.symbol, wanted->side, wanted->qty, wanted->limit, now_, requests_)) return;
+    ++d.takes;
     note(Severity::info, "take symbol={} side={} qty={} limit={}", symbols_.name(d.symbol),
          model::name(wanted->side), wanted->qty.text(), wanted->limit.text());
   } else {
