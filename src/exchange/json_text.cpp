@@ -1,6 +1,6 @@
 #include "exchange/json_text.hpp"
 
-#include "exchange/request_text.hpp"
+#include "base/utf8.hpp"
 
 #include <vector>
 
@@ -91,7 +91,7 @@ std::optional<std::string> fraction_text(const json& value) {
 
 std::string json_quoted(std::string_view text) {
   std::string clean;
-  if (!is_utf8(text)) {
+  if (!base::is_utf8(text)) {
     for (const char c : text) clean += static_cast<unsigned char>(c) < 0x80 ? c : '?';
     text = clean;
   }

@@ -110,39 +110,4 @@ SignedForm without_signature(std::string_view form) {
   return {std::string{form}, std::nullopt};
 }
 
-bool is_utf8(std::string_view text) {
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    std::size_t extra = 0;
-    std::uint32_t code = 0;
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    if (lead >= 0xc2 && lead < 0xe0) {
-      extra = 1;
-      code = lead & 0x1fU;
-    } else if (lead >= 0xe0 && lead < 0xf0) {
-      extra = 2;
-      code = lead & 0x0fU;
-    } else if (lead >= 0xf0 && lead < 0xf5) {
-      extra = 3;
-      code = lead & 0x07U;
-    } else {
-      return false;
-    }
-    if (text.size() - i <= extra) return false;
-    for (std::size_t k = 1; k <= extra; ++k) {
-      const auto byte = static_cast<unsigned char>(text[i + k]);
-      if ((byte & 0xc0U) != 0x80) return false;
-      code = (code << 6U) | (byte & 0x3fU);
-    }
-    const bool overlong = (extra == 2 && code < 0x800) || (extra == 3 && code < 0x10000);
-    if (overlong || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return false;
-    i += extra + 1;
-  }
-  return true;
-}
-
 }  // namespace phoenix::exchange

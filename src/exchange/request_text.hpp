@@ -54,6 +54,4 @@ SignedForm without_signature(std::string_view form);
 /// `text` split at each `separator`; empty pieces left out.
 std::vector<std::string_view> split(std::string_view text, char separator);
 
-bool is_utf8(std::string_view text);
-
 }  // namespace phoenix::exchange

@@ -50,16 +50,5 @@ TEST(RequestText, parameters_are_bounded) {
   EXPECT_EQ(params.items().size(), Params::count_max);
 }
 
-TEST(RequestText, only_well_formed_utf8_passes) {
-  EXPECT_TRUE(is_utf8("BTC"));
-  EXPECT_TRUE(is_utf8("\xe6\xb5\x8b\xe8\xaf\x95USDT"));
-  EXPECT_TRUE(is_utf8("\xf0\x9f\x98\x80"));
-  EXPECT_FALSE(is_utf8("\xff"));
-  EXPECT_FALSE(is_utf8("\xc0\xaf"));
-  EXPECT_FALSE(is_utf8("\xe0\x80\xaf"));
-  EXPECT_FALSE(is_utf8("\xed\xa0\x80"));
-  EXPECT_FALSE(is_utf8("\xe6\xb5"));
-}
-
 }  // namespace
 }  // namespace phoenix::exchange

@@ -1,7 +1,7 @@
 #include "io/incident_log.hpp"
 
+#include "base/utf8.hpp"
 #include "io/descriptor.hpp"
-#include "io/ws_codec.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -21,7 +21,7 @@ constexpr std::string_view previous_name = "incidents.1.jsonl";
 
 /// As a JSON string. Bytes that are no UTF-8 become '?': a line that no reader takes would be of no use.
 void append_string(std::string& line, std::string_view text) {
-  const bool readable = is_utf8(text);
+  const bool readable = base::is_utf8(text);
   line += '"';
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);

@@ -1,9 +1,9 @@
 #include "io/parquet_writer.hpp"
 
 #include "base/assert.hpp"
+#include "base/utf8.hpp"
 #include "io/descriptor.hpp"
 #include "io/duck.hpp"
-#include "io/ws_codec.hpp"
 #include "record/row.hpp"
 
 #include <algorithm>
@@ -277,7 +277,7 @@ class RowSource {
 
   /// DuckDB, like every reader, refuses a file with text that is no UTF-8.
   std::string_view readable(std::string_view text) {
-    if (is_utf8(text)) return text;
+    if (base::is_utf8(text)) return text;
     repaired_ = text;
     for (char& c : repaired_) {
       if (static_cast<unsigned char>(c) >= 0x80) c = '?';

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "base/utf8.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -77,22 +78,6 @@ std::optional<DeflateGrant> grant_deflate(std::string_view offers, bool no_conte
 /// base64(SHA-1(key + GUID)) of RFC 6455 section 1.3.
 std::string ws_accept_key(std::string_view key);
 
-bool is_utf8(std::string_view text);
-
-/// Well-formed UTF-8 (RFC 3629) checked piece by piece: the first byte that cannot stand where it stands is
-/// noticed when it comes, wherever the pieces are cut.
-class Utf8Check {
- public:
-  /// False from the first impossible byte on; ask no more then.
-  bool put(std::string_view piece);
-  /// No sequence is open.
-  bool is_complete() const { return tail_bytes_ == 0; }
-
- private:
-  int tail_bytes_ = 0;  ///< the open sequence wants so many more, the next of them within these two
-  unsigned char low_ = 0x80, high_ = 0xbf;
-};
-
 struct InflateEnd {
   void operator()(z_stream_s* stream) const;
 };
@@ -146,7 +131,7 @@ class WsDecoder {
   bool in_message_ = false;
   bool compressed_ = false;
   bool is_text_ = false;
-  Utf8Check utf8_;                 ///< of the message so far
+  base::Utf8Check utf8_;           ///< of the message so far
   std::size_t checked_early_ = 0;  ///< bytes of the frame that is still arriving which it has seen
   std::vector<char> assembled_;
   std::size_t assembled_size_ = 0;

@@ -153,19 +153,6 @@ TEST(WsDecoder, a_close_without_a_code_is_1005) {
   EXPECT_EQ(first_event(frame(0x88, "")), (Seen{Kind::close, "", 1005}));
 }
 
-TEST(WsCodec, utf8_is_judged_as_rfc_3629_does) {
-  for (const char* good :
-       {"", "plain", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
-    EXPECT_TRUE(is_utf8(good)) << good;
-    EXPECT_TRUE(is_utf8(std::string(37, 'a') + good + std::string(40, 'b')));
-  }
-  for (const char* bad : {"\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                          "\xf5\x80\x80\x80", "\xe2\x82", "\xc3", "\xf0\x8f\xbf\xbf"}) {
-    EXPECT_FALSE(is_utf8(bad));
-    EXPECT_FALSE(is_utf8(std::string(64, 'a') + bad));
-  }
-}
-
 TEST(WsCodec, the_accept_key_is_the_one_of_the_rfc) {
   EXPECT_EQ(ws_accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }

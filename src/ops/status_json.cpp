@@ -1,5 +1,7 @@
 #include "ops/status_json.hpp"
 
+#include "base/utf8.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
@@ -12,24 +14,6 @@ namespace {
 
 using base::Duration;
 using base::LocalTime;
-
-/// Bytes of the character that `text` begins with; 0: no UTF-8 (texts cut at a bound, a venue's words).
-std::size_t character_size(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  const std::size_t size = first < 0x80                     ? 1
-                           : first >= 0xc2 && first <= 0xdf ? 2
-                           : first >= 0xe0 && first <= 0xef ? 3
-                           : first >= 0xf0 && first <= 0xf4 ? 4
-                                                            : 0;
-  if (size > text.size()) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  const bool is_overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  const bool is_surrogate_or_beyond = (first == 0xed && byte(1) > 0x9f) || (first == 0xf4 && byte(1) > 0x8f);
-  return size > 1 && (is_overlong || is_surrogate_or_beyond) ? 0 : size;
-}
 
 /// Writes JSON as it goes: `key` names what comes next, braces and brackets nest.
 class Writer {
@@ -59,7 +43,7 @@ class Writer {
     text_ += '"';
     while (!text.empty()) {
       const char c = text.front();
-      const std::size_t size = character_size(text);
+      const std::size_t size = base::utf8_character_size(text);
       if (size == 0) {
         text_ += '?';
       } else if (c == '"' || c == '\\') {
