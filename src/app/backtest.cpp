@@ -41,15 +41,6 @@ std::string quote_asset_of(const std::string& symbol) {
   return "USDT";
 }
 
-int decimals(std::int64_t unit) {
-  int count = 8;
-  while (count > 0 && unit % 10 == 0) {
-    unit /= 10;
-    --count;
-  }
-  return count;
-}
-
 /// The venue's rules for a symbol, as far as the configuration, our own table and the data tell.
 exchange::SymbolSpec spec_of(const engine::SymbolOptions& wanted, const Sight& sight) {
   exchange::SymbolSpec spec;
@@ -76,8 +67,8 @@ exchange::SymbolSpec spec_of(const engine::SymbolOptions& wanted, const Sight& s
   filters.step_size = grid_of(wanted.qty_min, filters.step_size, sight.qty_unit);
   filters.price_min = filters.tick_size;
   filters.qty_min = filters.step_size;
-  spec.price_precision = std::max(spec.price_precision, decimals(filters.tick_size.raw()));
-  spec.qty_precision = std::max(spec.qty_precision, decimals(filters.step_size.raw()));
+  spec.price_precision = std::max(spec.price_precision, sim::decimals(filters.tick_size.raw()));
+  spec.qty_precision = std::max(spec.qty_precision, sim::decimals(filters.step_size.raw()));
   spec.initial_price = model::round_to(*sight.price, filters.tick_size, model::Rounding::down);
   filters.price_max = std::max(filters.price_max, spec.initial_price * 10);
   // The exchange wants every notional to fit its arithmetic.

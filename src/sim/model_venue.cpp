@@ -1,7 +1,8 @@
 #include "sim/model_venue.hpp"
 
+#include "sim/rest_answer.hpp"
+
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <string_view>
 #include <type_traits>
@@ -19,23 +20,21 @@ namespace {
 constexpr std::string_view address = "10.0.0.1";
 constexpr Duration ping_interval = base::seconds{20};
 
-std::optional<int> header(const std::vector<std::pair<std::string, std::string>>& headers,
-                          std::string_view name) {
-  for (const auto& [header_name, value] : headers) {
-    if (header_name != name) continue;
-    int number = 0;
-    std::from_chars(value.data(), value.data() + value.size(), number);
-    return number;
-  }
-  return std::nullopt;
-}
-
 bool is_market_data(ConnectionId id) {
   const Channel channel = engine::channel_of(id);
   return channel != Channel::order_api && channel != Channel::user_data;
 }
 
 }  // namespace
+
+int decimals(std::int64_t unit) {
+  int count = 8;
+  while (count > 0 && unit % 10 == 0) {
+    unit /= 10;
+    --count;
+  }
+  return count;
+}
 
 exchange::ExchangeOptions external_market(const ExternalMarketOptions& options, std::string api_key,
                                           std::string api_secret, base::VenueTime start) {
@@ -283,13 +282,7 @@ std::optional<engine::Input> ModelVenue::at_engine(Message& message) {
     case What::let_go:
       return engine::ConnectionClosed{message.id, 1000, 0, std::nullopt, "requested"};
     default:
-      return engine::RestAnswered{.request = message.request,
-                                  .status = message.status,
-                                  .used_weight_1m = header(message.headers, "X-MBX-USED-WEIGHT-1M"),
-                                  .order_count_10s = header(message.headers, "X-MBX-ORDER-COUNT-10S"),
-                                  .order_count_1m = header(message.headers, "X-MBX-ORDER-COUNT-1M"),
-                                  .retry_after_s = header(message.headers, "Retry-After"),
-                                  .body = message.text};
+      return rest_answered(message.request, message.status, message.headers, message.text);
   }
 }
 

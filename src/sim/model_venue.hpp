@@ -24,6 +24,9 @@ struct ModelVenueOptions {
   base::Duration latency_of_answers = base::milliseconds{5};  ///< everything else, to us
 };
 
+/// How many decimals a price or quantity has that is a multiple of `unit`, in 1e-8; at most 8.
+int decimals(std::int64_t unit);
+
 /// The options of an exchange with one account whose symbols are driven from outside. Empty fees: the venue's
 /// first tier of the quote asset. `wallet` is of each quote asset.
 struct ExternalMarketOptions {

@@ -18,15 +18,6 @@ const model::Money notional_most = model::Money::from_units(1'900'000'000);
 const model::Price price_most = model::Price::from_units(10'000'000);
 const model::Qty qty_most = model::Qty::from_units(10'000'000);
 
-int decimals(std::int64_t unit) {
-  int count = 8;
-  while (count > 0 && unit % 10 == 0) {
-    unit /= 10;
-    --count;
-  }
-  return count;
-}
-
 bool is_account_channel(engine::ConnectionId id) {
   const Channel channel = engine::channel_of(id);
   return channel == Channel::user_data || channel == Channel::order_api;

@@ -5,9 +5,9 @@
 #include "engine/recovered_tail.hpp"
 #include "record/log_format.hpp"
 #include "sim/moody_strategy.hpp"
+#include "sim/rest_answer.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <type_traits>
 #include <utility>
@@ -35,16 +35,6 @@ exchange::ExchangeOptions with_account(exchange::ExchangeOptions options, const 
   if (options.core.accounts.empty())
     options.core.accounts = {{.api_key = world.api_key, .api_secret = world.api_secret}};
   return options;
-}
-
-std::optional<int> header(const exchange::HttpAnswer& answer, std::string_view name) {
-  for (const auto& [key, value] : answer.headers) {
-    if (key != name) continue;
-    int number = 0;
-    std::from_chars(value.data(), value.data() + value.size(), number);
-    return number;
-  }
-  return std::nullopt;
 }
 
 venue::binance::Credentials credentials(const WorldOptions& options) {
@@ -276,13 +266,7 @@ void World::happen(Event& event) {
       const Call call = std::move(it->second);
       calls_.erase(it);
       if (call.run_epoch != run_epoch_) break;
-      step(engine::RestAnswered{.request = call.id,
-                                .status = call.answer.status,
-                                .used_weight_1m = header(call.answer, "X-MBX-USED-WEIGHT-1M"),
-                                .order_count_10s = header(call.answer, "X-MBX-ORDER-COUNT-10S"),
-                                .order_count_1m = header(call.answer, "X-MBX-ORDER-COUNT-1M"),
-                                .retry_after_s = header(call.answer, "Retry-After"),
-                                .body = call.answer.body});
+      step(rest_answered(call.id, call.answer.status, call.answer.headers, call.answer.body));
       break;
     }
     case What::call_overdue: {
@@ -716,7 +700,7 @@ void World::handshake(Event& event) {
       return;
     }
     if (verdict.what == Verdict::refuse) {
-      refuse(Origin::fault, verdict.refusal.status, header(verdict.refusal, "Retry-After"));
+      refuse(Origin::fault, verdict.refusal.status, header_number(verdict.refusal.headers, "Retry-After"));
       return;
     }
   }
