@@ -50,6 +50,13 @@ venue's.
 | Fault | Begun | Things that met it |
 | --- | --- | --- |`);
 for (const [name, c] of Object.entries(r.injected)) out.push(`| ${name} | ${number(c.begun)} | ${number(c.met)} |`);
+out.push(`
+## What is not promised
+
+Two faults that agree with each other: data that comes late on both lines, and at the same time a probe that is answered by a replica just
+as far behind. The ids are equal then, the market is taken for quiet, and quotes rest until either fault ends or the data's own
+event times give it away (\`lag_max_ms\`). The venue's answer names no age of its replica, so the checker allows the switch to be fed
+on data that is older by what the replica lags.`);
 if (r.violations.length > 0) {
   out.push('\n## Broken\n');
   for (const v of r.violations) out.push(`- ${v.checker} ${v.symbol}: ${v.facts} (\`${v.again}\`)`);

@@ -161,6 +161,7 @@ class Checkers final : public Observer {
   void check_orders(Symbol& symbol);
   void check_trades(Symbol& symbol);
   void check_sockets();
+  base::Duration replica_lag() const;
   void check_proof(std::string_view checker, std::string_view request, std::string_view symbol_key);
   void delivered(std::string_view text);
   void compare_books();
