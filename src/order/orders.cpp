@@ -503,18 +503,17 @@ void Orders::on_fill_report(const model::FillReport& report, base::LocalTime, Or
 }
 
 void Orders::tell(Symbol& symbol, Order* order, const Fill& fill, OrderEvents& events) {
-  const TradeParts fresh =
-      symbol.seen.note(fill.trade_id, {.quantity = true, .money = fill.money.has_value()});
-  if (!fresh.quantity) {
-    if (fresh.money) {
-      events.push_back(FillDetails{.symbol = fill.symbol, .trade_id = fill.trade_id, .money = *fill.money});
-    } else {
-      ++counts_.duplicate_trades;
-    }
-    return;
+  const TradeParts fresh = symbol.seen.note(
+      fill.trade_id, {.quantity = true, .money = fill.money.has_value(), .order = order != nullptr});
+  if (fresh.quantity) {
+    events.push_back(fill);
+  } else if (fresh.money) {
+    events.push_back(FillDetails{.symbol = fill.symbol, .trade_id = fill.trade_id, .money = *fill.money});
+  } else {
+    ++counts_.duplicate_trades;
   }
-  events.push_back(fill);
-  if (order == nullptr) return;
+  // A trade may be told before its order is met; it is the order's fill all the same, once.
+  if (!fresh.order) return;
   if (fill.order_id != 0) order->order_id = fill.order_id;
   order->told_qty = plus(order->told_qty, fill.qty);
   order->filled_qty = std::max(order->filled_qty, order->told_qty);

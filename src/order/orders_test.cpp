@@ -962,6 +962,37 @@ TEST_F(Reconciliation, a_listed_order_is_evidence) {
   EXPECT_EQ(bid_exposure(), Qty::of("1")) << "no trade was told";
 }
 
+TEST_F(Reconciliation, a_trade_told_before_its_order_is_met_leaves_nothing_to_wait_for) {
+  const ClientOrderId id{.epoch = epoch - 1, .counter = 78};
+  orders->on_trade_lite({.symbol = eth,
+                         .order_id = 9,
+                         .trade_id = 5,
+                         .client_text = id.text(),
+                         .id = id,
+                         .side = Side::bid,
+                         .last_price = Price::of("100"),
+                         .last_qty = Qty::of("3"),
+                         .maker = false},
+                        now, events);
+  model::OrderUpdate order;
+  order.symbol = eth;
+  order.order_id = 9;
+  order.id = id;
+  order.side = Side::bid;
+  order.status = OrderStatus::fresh;
+  order.price = Price::of("100");
+  order.qty = Qty::of("3");
+  tell(order);
+  EXPECT_EQ(bid_exposure(), Qty::of("3"));
+  order.status = OrderStatus::filled;
+  order.filled_qty = order.last_qty = order.qty;
+  order.last_price = order.price;
+  order.trade_id = 5;
+  tell(order);
+  EXPECT_EQ(bid_exposure(), Qty{});
+  EXPECT_TRUE(orders->all_confirmed_gone(eth));
+}
+
 TEST_F(Reconciliation, d14_orders_of_an_earlier_run_are_cancelled_and_counted) {
   model::OrderReport old;
   old.symbol = eth;

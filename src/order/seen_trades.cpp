@@ -28,9 +28,11 @@ TradeParts SeenTrades::note(std::int64_t id, TradeParts parts) {
                        [](const SeenTrade& seen, std::int64_t value) { return seen.id < value; });
   if (place != ids_.end() && place->id == id) {
     const TradeParts fresh{.quantity = parts.quantity && !place->parts.quantity,
-                           .money = parts.money && !place->parts.money};
+                           .money = parts.money && !place->parts.money,
+                           .order = parts.order && !place->parts.order};
     place->parts.quantity = place->parts.quantity || parts.quantity;
     place->parts.money = place->parts.money || parts.money;
+    place->parts.order = place->parts.order || parts.order;
     return fresh;
   }
   ids_.insert(place, SeenTrade{.id = id, .parts = parts});

@@ -9,9 +9,9 @@
 namespace phoenix::order {
 
 /// Which parts of a trade have been told: TRADE_LITE tells the quantity, the order event the quantity and the
-/// money.
+/// money; `order`: the order it belongs to was known and has it among its fills.
 struct TradeParts {
-  bool quantity = false, money = false;
+  bool quantity = false, money = false, order = false;
   friend bool operator==(const TradeParts&, const TradeParts&) = default;
 };
 
