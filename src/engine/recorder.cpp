@@ -238,6 +238,7 @@ void Recorder::on_delta(const feed::ApplyDelta& applied, const book::Book& book,
   row.text(line_name(applied.line)).levels(delta.bids).levels(delta.asks).finish();
   took(Recorded::depth, delta.first_id, delta.last_id, delta.received);
   depth_head_ = delta.last_id;
+  depth_head_came_ = delta.received;
   const auto top = top_of(book);
   write_book(delta, top, out);
   write_book20(delta, book, out);
@@ -298,13 +299,15 @@ void Recorder::on_snapshot(const model::DepthSnapshot& snapshot, LocalTime recei
     write_signals(out);
   }
   depth_head_ = snapshot.last_id;
+  depth_head_came_ = received;
   top_before_.reset();
 }
 
 void Recorder::on_broken(const feed::Broken& broken, LocalTime now, VenueTime, Actions&) {
   // Before the first snapshot nothing was written that could have a hole.
   if (!depth_head_ || broken_since_) return;
-  broken_since_ = now;
+  // What is missing began after the last that came, however late that is noticed.
+  broken_since_ = std::min(now, depth_head_came_);
   broken_cause_ = feed::name(broken.reason);
 }
 

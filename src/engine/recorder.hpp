@@ -125,6 +125,7 @@ class Recorder {
   std::optional<Repair> repair_;
   std::optional<signal::TopLevels> top_before_;
   std::optional<std::int64_t> depth_head_;  ///< last id of the chain that is written, also after it broke
+  base::LocalTime depth_head_came_{};
   std::optional<base::LocalTime> broken_since_;  ///< the chain has a hole from here on
   std::string broken_cause_;
   std::optional<base::VenueTime> last_book20_;

@@ -444,13 +444,13 @@ TEST_F(RecorderTest, dropped_frames_are_lost_since_the_last_that_came) {
   EXPECT_EQ(all[0]["evidence"], "") << "the connections are there";
 }
 
-TEST_F(RecorderTest, a_broken_book_is_lost_from_the_break_to_the_snapshot_that_closes_it) {
+TEST_F(RecorderTest, a_broken_book_is_lost_from_the_last_update_that_came_to_the_snapshot_that_closes_it) {
   recorder_->on_broken({.symbol = {}}, now_, venue(now_), out_);
   snapshot(10, {level("99", "1")}, {level("101", "1")});
   EXPECT_TRUE(losses().empty()) << "before the first snapshot nothing could have a hole";
   delta(10, 11, 20, {level("99", "2")}, {});
-  now_ += seconds{1};
-  const auto broken = now_;
+  const auto last_came = now_;
+  now_ += seconds{70};
   recorder_->on_broken({.symbol = {}, .reason = feed::BreakReason::sequence_gap}, now_, venue(now_), out_);
   recorder_->on_broken({.symbol = {}, .reason = feed::BreakReason::disconnected}, now_ += seconds{1},
                        venue(now_), out_);
@@ -465,7 +465,7 @@ TEST_F(RecorderTest, a_broken_book_is_lost_from_the_break_to_the_snapshot_that_c
   EXPECT_EQ(all[0]["first_id"], "21");
   EXPECT_EQ(all[0]["last_id"], "55");
   EXPECT_EQ(all[0]["count"], "35");
-  EXPECT_EQ(all[0]["from_time"], ms(broken));
+  EXPECT_EQ(all[0]["from_time"], ms(last_came));
   EXPECT_EQ(all[0]["to_time"], ms(now_));
 }
 
