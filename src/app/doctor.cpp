@@ -81,6 +81,8 @@ std::string sentence(const io::LoggedIncident& i) {
       return "another configuration is in force";
     case Kind::guarded:
       return with("guard of risk", " ", i.what);
+    case Kind::banned:
+      return with("THE VENUE TAKES NOTHING FROM THIS ADDRESS", " for ", cost);
   }
   return i.what;
 }
@@ -96,17 +98,21 @@ class Course {
         // Whatever ran before has no quotes any more, and its connections are nobody's.
         end_all(i.at);
         latched_.reset();  // it would not have started
-        left_badly_.reset();
         break;
       case Kind::stopped:
         end_all(i.at);
-        if (i.what.ends_with('1')) left_badly_ = i;
+        if (i.what.ends_with("orders may rest")) left_badly_ = i;
+        if (i.what.ends_with('0')) left_badly_.reset();
+        break;
+      case Kind::reconciled:
+        left_badly_.reset();
         break;
       case Kind::withdrawn:
         close_withdrawal(i.subject, i.at);
         withdrawn_.insert_or_assign(i.subject, i);
         break;
       case Kind::quoting:
+        left_badly_.reset();  // what rested of an earlier run was cancelled first
         if (!close_withdrawal(i.subject, i.at) && i.cost > base::Duration{})
           add(i.subject, "begun before this log", i.at - i.cost, i.at);
         break;

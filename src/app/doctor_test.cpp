@@ -83,8 +83,18 @@ TEST(Doctor, names_what_was_never_made_good) {
                   incident(base::seconds{2}, Kind::rearmed, "")})
                   .unresolved,
               IsEmpty());
-  EXPECT_THAT(of({incident(base::seconds{1}, Kind::stopped, "", "exit code 1")}).unresolved,
+  EXPECT_THAT(of({incident(base::seconds{1}, Kind::stopped, "", "exit 1, orders may rest")}).unresolved,
               ElementsAre(HasSubstr("without confirming")));
+}
+
+TEST(Doctor, orders_that_may_rest_are_settled_by_a_run_that_looked_and_by_no_start_that_failed) {
+  const auto left = incident(base::seconds{1}, Kind::stopped, "", "exit 2, orders may rest");
+  const auto started = incident(base::seconds{2}, Kind::started, "");
+  EXPECT_EQ(of({left, started, incident(base::seconds{3}, Kind::stopped, "", "exit 2")}).unresolved.size(),
+            1u);
+  EXPECT_THAT(of({left, started, incident(base::seconds{3}, Kind::reconciled, "")}).unresolved, IsEmpty());
+  EXPECT_THAT(of({left, started, incident(base::seconds{3}, Kind::stopped, "", "exit 0")}).unresolved,
+              IsEmpty());
 }
 
 TEST(Doctor, another_line_of_the_channel_takes_the_place_of_a_lost_one) {

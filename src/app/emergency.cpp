@@ -406,10 +406,11 @@ std::vector<std::string> asked_for(const std::vector<std::string>& found,
 }
 
 /// A running maker notes it as well; this is for the case that none runs.
-void record_rearmed(const Config& config, std::string_view what) {
+void record_taken_away(const Config& config, ops::IncidentKind kind, std::string_view subject,
+                       std::string_view what) {
   io::IncidentLog{config.data_dir}.append({.at = io::RealClock{}.now(),
-                                           .kind = ops::IncidentKind::rearmed,
-                                           .subject = {},
+                                           .kind = kind,
+                                           .subject = base::ShortText<32>{subject.substr(0, 32)},
                                            .what = base::ShortText<64>{what.substr(0, 64)},
                                            .cost = {},
                                            .evidence = {}});
@@ -447,9 +448,15 @@ int emergency_re_arm(const EmergencyArguments& arguments) {
   if (!guarded.empty()) fmt::print("latched by guards of risk: {}\n", fmt::join(guarded, ", "));
   if (!agreed(arguments, "Taking it away lets Phoenix quote again.")) return 1;
   try {
-    for (const auto& name : guarded) guards.clear(name);
-    if (record) latch.clear();
-    record_rearmed(config, "by phoenix emergency re-arm");
+    constexpr std::string_view by = "by phoenix emergency re-arm";
+    for (const auto& name : guarded) {
+      guards.clear(name);
+      record_taken_away(config, ops::IncidentKind::guarded, name, fmt::format("re-armed {}", by));
+    }
+    if (record) {
+      latch.clear();
+      record_taken_away(config, ops::IncidentKind::rearmed, "", by);
+    }
   } catch (const io::FileError& fault) {
     throw StartError(fault.what());
   }
@@ -473,8 +480,10 @@ int orders_claim(const EmergencyArguments& arguments) {
           "position, and quotes again."))
     return 1;
   try {
-    for (const auto& name : held) guards.clear(name, engine::foreign_suffix);
-    record_rearmed(config, "by phoenix orders claim");
+    for (const auto& name : held) {
+      guards.clear(name, engine::foreign_suffix);
+      record_taken_away(config, ops::IncidentKind::guarded, name, "claimed by phoenix orders claim");
+    }
   } catch (const io::FileError& fault) {
     throw StartError(fault.what());
   }

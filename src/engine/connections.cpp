@@ -267,9 +267,9 @@ void Engine::handle(const ConnectionClosed& in) {
           now_, feed::close_why(in.http_status),
           in.retry_after_s ? std::optional<base::Duration>{base::seconds{*in.retry_after_s}} : std::nullopt);
   // A handshake refused for too many requests is about the address: nothing else is welcome either.
-  constexpr int too_many = 429, banned = 418;
-  if (in.retry_after_s && (in.http_status == too_many || in.http_status == banned))
-    budget_.banned_until(budget_now() + base::seconds{*in.retry_after_s});
+  constexpr int too_many = 429, unwelcome = 418;
+  if (in.retry_after_s && (in.http_status == too_many || in.http_status == unwelcome))
+    banned(base::seconds{*in.retry_after_s});
   if (is_up(in.connection) || in.http_status != 0) {
     record(ops::IncidentKind::connection_lost, name(in.connection), in.reason, {}, "code={} status={}",
            in.close_code, in.http_status);
@@ -748,7 +748,7 @@ void Engine::on_order_reply(std::string_view frame) {
     for (const auto& usage : reply->usage) budget_.observe(usage, counted_at(it->sent_at), budget_now());
   }
   if (reply->status == 429) budget_.refused(limit_of(reply->code), {}, budget_now());
-  if (reply->retry_at) budget_.banned_until(budget_now() + (*reply->retry_at - venue_now()));
+  if (reply->retry_at) banned(*reply->retry_at - venue_now());
   if (!reply->id) {
     note(Severity::warning, "order reply without our id status={} code={} message=\"{}\"", reply->status,
          reply->code, reply->message.view());

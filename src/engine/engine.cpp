@@ -236,7 +236,7 @@ void Engine::begin_stopping(int exit_code, std::string reason, LocalTime now) {
   if (phase_ == Phase::starting) {
     if (stop_reason_.empty() && quotes_any())
       stop_reason_ = "stopped before it placed anything; the venue was not asked for older orders";
-    finish(stop_code_, stop_reason_);
+    finish(stop_code_, {});
     return;
   }
   phase_ = Phase::stopping;
@@ -270,8 +270,10 @@ void Engine::continue_stopping(LocalTime now) {
              "no order is left; the switch of a symbol was not taken back and will run out on nothing");
       return;
     }
-    finish(std::max(stop_code_, 1), left.empty() ? "the venue did not confirm that no order is left"
-                                                 : "orders may rest on the venue:" + left);
+    finish(std::max(stop_code_, 1),
+           left.empty() ? "the venue did not confirm that no order is left"
+                        : "orders may rest on the venue:" + left,
+           OrdersLeft::unconfirmed);
     return;
   }
   timer(Timer::stop) = now + base::milliseconds{100};
@@ -293,10 +295,12 @@ void Engine::continue_stopping(LocalTime now) {
     if (d.countdown->wants_disarm(now))
       ask(venue::binance::RequestKind::countdown, d.symbol, Purpose::disarm);
   }
-  if (all_disarmed) finish(stop_code_, stop_reason_);
+  if (all_disarmed) finish(stop_code_, {});
 }
 
-void Engine::finish(int exit_code, std::string_view reason) {
+void Engine::finish(int exit_code, std::string_view outcome, OrdersLeft left) {
+  std::string reason = stop_reason_;
+  if (!outcome.empty()) reason += fmt::format("{}{}", reason.empty() ? "" : "; ", outcome);
   phase_ = Phase::finished;
   for (auto& t : timers_) t.reset();
   for (auto& d : desks_) {
@@ -306,7 +310,9 @@ void Engine::finish(int exit_code, std::string_view reason) {
     d.recorder->finish(now_, recording_now(), *out_);
   }
   if (started_)
-    record(ops::IncidentKind::stopped, "", fmt::format("exit {}", exit_code), {}, "reason=\"{}\"", reason);
+    record(ops::IncidentKind::stopped, "",
+           fmt::format("exit {}{}", exit_code, left == OrdersLeft::none ? "" : ", orders may rest"), {},
+           "reason=\"{}\"", reason);
   for (std::size_t i = 0; i < connections_count; ++i) {
     lines_of_[i].wanted = false;
     sessions_[i]->stop(now_, session_actions_);

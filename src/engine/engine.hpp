@@ -135,7 +135,9 @@ class Engine {
   void fail(std::string reason, base::LocalTime now);
   void begin_stopping(int exit_code, std::string reason, base::LocalTime now);
   void continue_stopping(base::LocalTime now);
-  void finish(int exit_code, std::string_view reason);
+  enum class OrdersLeft : std::uint8_t { none, unconfirmed };
+  /// The end's reason is why it stopped, then `outcome`.
+  void finish(int exit_code, std::string_view outcome, OrdersLeft left = OrdersLeft::none);
   base::VenueTime venue_now() const { return clock_.to_venue(now_); }
   /// For the recording: the venue's time, or ours while the difference is not known.
   base::VenueTime recording_now() const {
@@ -278,6 +280,7 @@ class Engine {
   /// Empty when the symbol's price is proved and in time; else why not.
   std::string_view market_reason(const Desk& desk) const;
   /// Empty when the symbol may be quoted; else why not.
+  void banned(base::Duration wait);
   std::string_view hold_reason(const Desk& desk) const;
   bool quotes_any() const {
     return std::any_of(desks_.begin(), desks_.end(), [](const Desk& d) { return d.is_quoted(); });
@@ -342,7 +345,8 @@ class Engine {
   venue::binance::RestDecoder rest_decoder_;
   venue::RateBudget budget_;
   feed::ClockOffset clock_;
-  base::Duration budget_shift_{};  ///< whole minutes
+  base::Duration budget_shift_{};   ///< whole minutes
+  base::LocalTime banned_until_{};  ///< by the venue
 
   feed::PacedBudget connect_budget_{feed::connect_budget};
   /// Snapshots and pages of trades: 20 of weight each, so that a storm of holes takes 1,300 of the venue's

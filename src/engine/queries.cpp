@@ -235,6 +235,14 @@ void Engine::on_batch(const Query& query, int status, std::string_view body) {
          query.batch.size());
     for (const auto id : query.batch) orders_.on_lost(id, order::Lost::unknown, now_, events_, requests_);
     return;
+void Engine::banned(base::Duration wait) {
+  budget_.banned_until(budget_now() + wait);
+  // Each answer that was on its way says the same again.
+  if (wait <= base::Duration{} || now_ + wait <= banned_until_ + base::seconds{1}) return;
+  banned_until_ = now_ + wait;
+  record(ops::IncidentKind::banned, "", "", wait, "for_ms={}", wait / base::milliseconds{1});
+}
+
   }
   for (std::size_t i = 0; i < answers->size(); ++i) {
     orders_.on_answer(query.batch[i], (*answers)[i], now_, events_, requests_);
@@ -258,7 +266,7 @@ void Engine::observe_usage(const RestAnswered& in, LocalTime sent_at) {
     budget_.refused(limit_of(code ? code->code : 0), retry_after, budget_now());
   } else {
     const auto end = code ? vb::ban_end(code->message.view()) : std::nullopt;
-    budget_.banned_until(budget_now() + (end ? *end - venue_now() : retry_after.value_or(base::minutes{2})));
+    banned(end ? *end - venue_now() : retry_after.value_or(base::minutes{2}));
   }
 }
 

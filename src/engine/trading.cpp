@@ -62,7 +62,8 @@ std::string_view Engine::hold_reason(const Desk& d) const {
   if (d.orders_proved != user_stream_generation_) return "open orders not reconciled";
   if (d.position_proved != user_stream_generation_) return "position not reconciled";
   if (d.trades_proved != user_stream_generation_) return "trades not reconciled";
-  if (d.countdown && !d.countdown->is_armed(now_)) return "dead man's switch not armed";
+  if (d.countdown && !d.countdown->is_armed(now_))
+    return now_ < banned_until_ ? "banned by the venue" : "dead man's switch not armed";
   if (!d.strategy) return d.strategy_latched ? "strategy failed twice" : "strategy failed";
   if (!d.misfit.empty()) return "the configured quotes do not fit";
   if (now_ < d.distrusted_until) return "the gateway refused an order";

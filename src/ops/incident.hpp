@@ -34,8 +34,9 @@ enum class IncidentKind : std::uint8_t {
   paused,             ///< the process stood still; `cost`: how long
   configured,         ///< another configuration is in force
   guarded,            ///< a guard of risk came into force or left; `what`: which
+  banned,             ///< the venue takes nothing from this address for `cost`
 };
-inline constexpr std::array<std::string_view, 22> incident_kind_names{"started",
+inline constexpr std::array<std::string_view, 23> incident_kind_names{"started",
                                                                       "stopped",
                                                                       "verdict",
                                                                       "withdrawn",
@@ -56,7 +57,8 @@ inline constexpr std::array<std::string_view, 22> incident_kind_names{"started",
                                                                       "rearmed",
                                                                       "paused",
                                                                       "configured",
-                                                                      "guarded"};
+                                                                      "guarded",
+                                                                      "banned"};
 constexpr std::string_view name(IncidentKind kind) {
   return incident_kind_names[static_cast<std::size_t>(kind)];
 }
