@@ -44,6 +44,7 @@ void Engine::make_lines() {
   }
   for (std::size_t i = 0; i < connections_count; ++i) {
     const auto id = static_cast<ConnectionId>(i);
+    lines_of_[i].heard.resize(std::max<std::size_t>(desks_.size() * roles_max, 1));
     feed::SessionOptions o;
     o.name = name(id);
     o.streams = streams_for(id);
@@ -170,7 +171,7 @@ void Engine::perform(ConnectionId id) {
             }
             open.host = Host::order_api;
             open.target = out_->keep(options_.order_api_target);
-            budget_.spend(cost, budget_now());
+            spend(vb::RequestKind::order_api_connect, cost);
             break;
           }
         }
@@ -181,6 +182,7 @@ void Engine::perform(ConnectionId id) {
       case feed::Session::Command::close:
         out_->push(CloseConnection{id});
         if (phase_ == Phase::finished) break;
+        count_end(action.evidence ? ConnectionEnd::stalled : ConnectionEnd::replaced);
         note(Severity::warning, "{}closing connection={} why=\"{}\"", tag(channel_of(id)), name(id),
              action.why);
         record(ops::IncidentKind::connection_closed, name(id), action.why, {}, "reason=\"{}\"", action.why);
@@ -251,7 +253,7 @@ void Engine::line_up(ConnectionId id) {
     case Channel::order_api:
       if (phase_ == Phase::running && key_type_ == vb::KeyType::ed25519) {
         logon_request_ = model::RequestId{next_request_++};
-        budget_.spend(vb::cost(options_.product, vb::RequestKind::session_logon), budget_now());
+        spend(vb::RequestKind::session_logon, vb::cost(options_.product, vb::RequestKind::session_logon));
         out_->push(
             SendText{id, out_->keep(encoder_.ws_session_logon(*logon_request_, venue_now(), buffer_))});
       }
@@ -262,9 +264,13 @@ void Engine::line_up(ConnectionId id) {
 void Engine::handle(const ConnectionClosed& in) {
   note(Severity::warning, "{}disconnected connection={} code={} status={} why=\"{}\"",
        tag(channel_of(in.connection)), name(in.connection), in.close_code, in.http_status, in.reason);
+  const auto why = feed::close_why(in.http_status);
+  // One that we closed was counted with our reason.
+  if (is_up(in.connection) || session(in.connection).state() == feed::Session::State::connecting)
+    count_end(static_cast<ConnectionEnd>(why));
   session(in.connection)
       .closed(
-          now_, feed::close_why(in.http_status),
+          now_, why,
           in.retry_after_s ? std::optional<base::Duration>{base::seconds{*in.retry_after_s}} : std::nullopt);
   // A handshake refused for too many requests is about the address: nothing else is welcome either.
   constexpr int too_many = 429, unwelcome = 418;
@@ -373,11 +379,12 @@ void Engine::lost_order_path(std::string_view why) {
   logon_request_.reset();
   encoder_.use_session(vb::Encoder::Session::sign_each);
   if (!orders_in_flight_.empty()) {
-    note(Severity::warning, "order connection lost with requests={} unanswered why=\"{}\"",
-         orders_in_flight_.size(), why);
+    note(Severity::warning, "order connection lost requests={} why=\"{}\"", orders_in_flight_.size(), why);
   }
-  for (const auto& o : orders_in_flight_)
+  for (const auto& o : orders_in_flight_) {
+    request_counts_.lost(o.kind);
     orders_.on_lost(o.id, order::Lost::unknown, now_, events_, requests_);
+  }
   orders_in_flight_.clear();
 }
 
@@ -424,9 +431,14 @@ void Engine::handle(const PongReceived& in) {
 /// What the venue did with an order it also tells on the user stream: each line that was up when it was asked
 /// has to bring it. Answers to questions name times long past.
 void Engine::on_order_answer(vb::RequestKind kind, const model::OrderAnswer& answer, LocalTime sent_at) {
+  if (answer.outcome == model::Outcome::refused) request_counts_.refused(kind, answer.code);
   if (answer.outcome != model::Outcome::accepted || !answer.report) return;
   if (kind != vb::RequestKind::place && kind != vb::RequestKind::amend && kind != vb::RequestKind::cancel)
     return;
+  if (kind == vb::RequestKind::place) {
+    Desk& d = desk(answer.report->symbol);
+    (answer.report->side == model::Side::bid ? d.bid_placing : d.ask_placing).add(now_ - sent_at);
+  }
   for (std::size_t slot = 0; slot < slots_count; ++slot) {
     const auto id = connection_of(Channel::user_data, slot);
     const auto up_since = lines_of_[engine::index_of(id)].up_since;
@@ -477,7 +489,7 @@ void Engine::on_market_frame(const FrameReceived& in) {
   const auto message = market_decoder_.decode(in.payload);
   if (!message) {
     ++frames_bad_;
-    note(Severity::warning, "bad frame connection={} fault={} stream={}", name(in.connection),
+    note(Severity::warning, "bad frame connection={} fault={} stream=\"{}\"", name(in.connection),
          vb::name(message.error()), market_decoder_.stream());
     // A depth event that cannot be read is a hole; the chain check sees it at the next event.
     return;
@@ -485,6 +497,7 @@ void Engine::on_market_frame(const FrameReceived& in) {
   if (!is_up(in.connection)) return;  // being closed: it proves nothing any more
   // Judged on the raw frame, before anything is filtered.
   const auto seen = [&](Role role, model::SymbolId symbol, std::int64_t position) {
+    hear(in.connection, {role, symbol}, in.payload.size());
     if (base::planted(base::Canary::liveness_after_filter) && (role == Role::depth || role == Role::ticker)) {
       const Desk& d = desk(symbol);
       if (d.book.top() && d.book.top()->mid() == d.quoted_mid) return;
@@ -509,6 +522,7 @@ void Engine::on_market_frame(const FrameReceived& in) {
           on_trade(m, slot_of(in.connection));
         } else if constexpr (std::is_same_v<T, model::Liquidation>) {
           // A sample that each connection draws for itself: what one brings says nothing about another.
+          hear(in.connection, {Role::liquidations, m.symbol}, in.payload.size());
           s.frame(market_decoder_.stream(), base::ms_of(m.event_time), now_);
           Desk& d = desk(m.symbol);
           if (d.recorder) d.recorder->on_liquidation(m, in.received, *out_);
@@ -526,6 +540,13 @@ void Engine::on_market_frame(const FrameReceived& in) {
         }
       },
       *message);
+}
+
+void Engine::hear(ConnectionId id, StreamOf stream, std::size_t payload_bytes) {
+  const auto place = stream.role == Role::user ? std::size_t{0} : index_of(stream.role, stream.symbol);
+  auto& heard = lines_of_[engine::index_of(id)].heard[place];
+  ++heard.messages;
+  heard.payload_bytes += payload_bytes;
 }
 
 void Engine::on_control_reply(ConnectionId id, const vb::ControlReply& reply) {
@@ -564,7 +585,11 @@ void Engine::on_depth(const model::DepthDelta& given, std::size_t slot, LocalTim
   ++d.depth_frames;
   d.last_depth = received;
   if (received >= d.fresh_from) d.fresh = true;
-  if (!d.proof.id() || delta.last_id > *d.proof.id()) d.lag.frame(venue_now() - delta.event_time, now_);
+  if (!d.proof.id() || delta.last_id > *d.proof.id()) {
+    const auto age = venue_now() - delta.event_time;
+    d.lag.frame(age, now_);
+    if (clock_.known()) d.data_delay.add(age);
+  }
   d.proof.frame(delta.last_id, now_);
   const auto covered = d.sync.stats(slot).covered;
   d.sync.on_delta(delta, slot, now_, sync_actions_);
@@ -602,6 +627,7 @@ void Engine::apply_sync(Desk& d) {
             if (d.recorder) d.recorder->on_delta(a, d.book, *out_);
           } else if constexpr (std::is_same_v<T, feed::ApplySnapshot>) {
             d.book.apply(a.snapshot);
+            d.last_snapshot = now_;
             if (d.recorder) d.recorder->on_snapshot(a.snapshot, received_, recording_now(), *out_);
           } else if constexpr (std::is_same_v<T, feed::RequestSnapshot>) {
             ask(vb::RequestKind::depth, a.symbol);
@@ -695,6 +721,7 @@ void Engine::on_user_frame(const FrameReceived& in) {
   }
   if (!is_up(in.connection)) return;
   last_user_event_ = in.received;
+  hear(in.connection, {}, in.payload.size());
   const auto seen = [&](base::VenueTime time) {
     session(in.connection).frame({}, base::ms_of(time), now_);
     claim_twins(in.connection, {}, base::ms_of(time));
@@ -766,6 +793,9 @@ void Engine::on_order_reply(std::string_view frame) {
   }
   if (it == orders_in_flight_.end()) return;
   const auto [id, kind, sent_at] = *it;
+  request_counts_.answered(
+      kind, reply->status == 200 ? RequestCounts::Answer::accepted : RequestCounts::Answer::refused,
+      now_ - sent_at);
   *it = orders_in_flight_.back();
   orders_in_flight_.pop_back();
   const auto answer = ws_decoder_.order_answer(*reply, kind);

@@ -12,6 +12,7 @@
 #include "feed/trade_merge.hpp"
 #include "model/instrument.hpp"
 #include "model/market.hpp"
+#include "ops/histogram.hpp"
 #include "order/dead_man_switch.hpp"
 #include "order/foreign.hpp"
 #include "order/quality.hpp"
@@ -139,7 +140,10 @@ struct Desk {
   std::uint64_t withdrawals = 0, probes = 0, line_holes = 0, strategy_failures = 0;
   std::uint64_t trades_accepted = 0, trades_repaired = 0, trades_lost = 0;
   std::uint64_t trades_hash = 0;  ///< sum over the ids accepted or named lost: order does not matter
-  std::optional<base::LocalTime> last_depth;
+  std::optional<base::LocalTime> last_depth, last_snapshot;
+  std::uint32_t wanted_bids = 0, wanted_asks = 0;  ///< quotes of the last set
+  model::Money drawdown_max;
+  ops::Histogram data_delay, bid_placing, ask_placing;
 };
 
 }  // namespace phoenix::engine

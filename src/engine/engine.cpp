@@ -415,6 +415,7 @@ void Engine::fill_status(ops::Status& status, LocalTime now) const {
   };
   std::optional<model::Money> equity = model::Money{};
   status.symbols.clear();
+  status.timings.clear();
   for (const auto& d : desks_) {
     if (status.symbols.full()) break;
     auto& s = status.symbols.push_back({});
@@ -446,6 +447,9 @@ void Engine::fill_status(ops::Status& status, LocalTime now) const {
     s.realized_pnl = account.realized_pnl;
     s.volume = account.volume;
     s.fills = account.fills_count;
+    s.maker_fills = account.maker_fills_count;
+    s.bought = account.bought_qty;
+    s.sold = account.sold_qty;
     if (s.mid) s.notional = model::notional(*s.mid, account.position.abs());
     if (d.instrument) {
       if (s.base_asset.fits(d.instrument->base_asset))
@@ -540,6 +544,11 @@ void Engine::fill_status(ops::Status& status, LocalTime now) const {
     s.depth_frames = d.depth_frames;
     s.quotes_hash = d.quotes_hash;
     s.last_depth_time = d.last_depth;
+    s.last_snapshot_time = d.last_snapshot;
+    s.wanted_bids = d.wanted_bids;
+    s.wanted_asks = d.wanted_asks;
+    s.drawdown_max = d.drawdown_max;
+    status.timings.push_back({s.name, d.data_delay, d.bid_placing, d.ask_placing});
   }
   auto& account = status.account;
   account = {};
@@ -564,6 +573,15 @@ void Engine::fill_status(ops::Status& status, LocalTime now) const {
     const auto refused = static_cast<risk::Refused>(i);
     status.gateway_refusals.push_back({risk::name(refused), gateway_.count(refused)});
   }
+  status.guards_entered.clear();
+  for (std::size_t i = 1; i < risk::reasons_count; ++i)
+    status.guards_entered.push_back({risk::name(static_cast<risk::Reason>(i)), guards_entered_[i]});
+  constexpr std::array<std::string_view, connection_ends_count> ends{"lost", "refused_busy", "refused_config",
+                                                                     "stalled", "replaced"};
+  status.connection_ends.clear();
+  for (std::size_t i = 0; i < ends.size(); ++i)
+    status.connection_ends.push_back({ends[i], connection_ends_[i]});
+  request_counts_.fill(status);
   status.connections.clear();
   status.streams.clear();
   for (std::size_t i = 0; i < connections_count; ++i) {
@@ -646,6 +664,9 @@ void Engine::tell_streams(ConnectionId id, ops::Status& status, LocalTime now) c
     s.position = evidence.ours;
     s.claimed = evidence.theirs;
     s.witness = feed::name(evidence.witness);
+    const auto& heard = line.heard[role == Role::user ? 0 : index_of(role, symbol)];
+    s.messages = heard.messages;
+    s.payload_bytes = heard.payload_bytes;
     s.siblings_alive = alive - (watch.state() == feed::StreamState::live ? 1 : 0);
     if (role == Role::depth) {
       const auto& of_line = desk(symbol).sync.stats(slot);

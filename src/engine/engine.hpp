@@ -6,6 +6,7 @@
 #include "engine/desk.hpp"
 #include "engine/input.hpp"
 #include "engine/options.hpp"
+#include "engine/request_counts.hpp"
 #include "feed/bandwidth.hpp"
 #include "feed/clock_offset.hpp"
 #include "feed/lines.hpp"
@@ -124,7 +125,14 @@ class Engine {
     std::optional<base::LocalTime> up_since, down_since;
     bool wanted = false;  ///< its loss is an accident, not a plan
     std::uint64_t opens = 0, losses = 0;
+    struct Heard {
+      std::uint64_t messages = 0, payload_bytes = 0;
+    };
+    std::vector<Heard> heard;  ///< by symbol and role, over all connections it had
   };
+  /// Why a connection ended; the first three are feed::CloseWhy.
+  enum class ConnectionEnd : std::uint8_t { lost, refused_busy, refused_config, stalled, replaced };
+  static constexpr std::size_t connection_ends_count = 5;
 
   // engine.cpp: the order of a step.
   void start(base::LocalTime now);
@@ -163,6 +171,8 @@ class Engine {
   void make_lines();
   std::vector<feed::StreamOptions> streams_for(ConnectionId id);
   feed::Remedy remedy() const;
+  void hear(ConnectionId id, StreamOf stream, std::size_t payload_bytes);
+  void count_end(ConnectionEnd end) { ++connection_ends_[static_cast<std::size_t>(end)]; }
   static std::size_t index_of(Role role, model::SymbolId symbol) {
     constexpr std::size_t places[] = {0, 1, 0, 1, 2, 0};
     return symbol.index * roles_max + places[static_cast<std::size_t>(role)];
@@ -270,6 +280,7 @@ class Engine {
   void incomes_changed();
   void on_incomes(const Query& query, std::string_view body);
   void on_batch(const Query& query, int status, std::string_view body);
+  void banned(base::Duration wait);
   void observe_usage(const RestAnswered& in, base::LocalTime sent_at);
   void check_started();
   void reconcile();
@@ -280,7 +291,6 @@ class Engine {
   /// Empty when the symbol's price is proved and in time; else why not.
   std::string_view market_reason(const Desk& desk) const;
   /// Empty when the symbol may be quoted; else why not.
-  void banned(base::Duration wait);
   std::string_view hold_reason(const Desk& desk) const;
   bool quotes_any() const {
     return std::any_of(desks_.begin(), desks_.end(), [](const Desk& d) { return d.is_quoted(); });
@@ -293,6 +303,10 @@ class Engine {
   int places_room();
   /// Which limit a 429 with this code is about.
   static venue::LimitKind limit_of(int code);
+  void spend(venue::binance::RequestKind kind, const venue::Cost& cost) {
+    budget_.spend(cost, budget_now());
+    request_counts_.spent(kind, cost.weight);
+  }
   void send_orders();
   void send_order(const order::OutRequest& request);
   void send_rest();
@@ -404,6 +418,9 @@ class Engine {
   base::LocalTime stop_deadline_{};
   std::uint64_t frames_ = 0, frames_bad_ = 0, events_unknown_ = 0, frames_ignored_ = 0, foreign_orders_ = 0,
                 position_mismatches_ = 0, reconnects_ = 0;
+  RequestCounts request_counts_;
+  std::array<std::uint64_t, risk::reasons_count> guards_entered_{};
+  std::array<std::uint64_t, connection_ends_count> connection_ends_{};
   std::optional<base::LocalTime> last_user_event_;
   base::StaticVector<venue::RateLimit, 8> rate_limits_;
 };

@@ -50,6 +50,7 @@ void Engine::see_standing(Desk& d) {
                         .equity = pnl.net},
                        now_, guard_events_);
   tell_guard_events(d);
+  if (const auto peak = d.guard->peak()) d.drawdown_max = std::max(d.drawdown_max, *peak - pnl.net);
 
   std::optional<model::Money> equity = model::Money{};
   for (const auto& each : desks_) {
@@ -112,6 +113,7 @@ void Engine::tell_account_events() {
 void Engine::tell_events(std::string_view symbol) {
   for (const auto& e : guard_events_) {
     const bool entered = e.edge == risk::Edge::entered;
+    if (entered) ++guards_entered_[static_cast<std::size_t>(e.reason)];
     const auto subject = symbol.empty() ? std::string_view{"account"} : symbol;
     note(entered ? Severity::warning : Severity::info, "guard {} symbol={} reason={} value={} bound={}",
          entered ? "entered" : "left", subject, risk::name(e.reason), e.value.text(), e.bound.text());

@@ -23,37 +23,6 @@ constexpr base::Duration trades_before = base::hours{24};
 /// A position report this close to a fill says nothing about who is right.
 constexpr base::Duration fill_settles_in = base::seconds{2};
 
-std::string_view name_of(K kind) {
-  switch (kind) {
-    case K::server_time:
-      return "server_time";
-    case K::exchange_info:
-      return "exchange_info";
-    case K::account_config:
-      return "account_config";
-    case K::listen_key_start:
-      return "listen_key_start";
-    case K::listen_key_keep_alive:
-      return "listen_key_keep_alive";
-    case K::depth:
-      return "depth";
-    case K::open_orders:
-      return "open_orders";
-    case K::position_risk:
-      return "position_risk";
-    case K::user_trades:
-      return "user_trades";
-    case K::agg_trades:
-      return "agg_trades";
-    case K::countdown:
-      return "countdown";
-    case K::incomes:
-      return "incomes";
-    default:
-      return "order";
-  }
-}
-
 /// The smallest answer that names the book's id.
 constexpr int probe_levels = 5;
 constexpr base::Duration halted_check_interval = base::seconds{10};  ///< until it trades again
@@ -167,7 +136,7 @@ void Engine::ask(K kind, std::optional<model::SymbolId> symbol, Purpose purpose,
 }
 
 void Engine::call(const vb::RestRequest& request, model::RequestId id, Urgency urgency) {
-  budget_.spend(request.cost, budget_now());
+  spend(request.kind, request.cost);
   CallRest c;
   c.request = id;
   c.urgency = urgency;
@@ -193,6 +162,9 @@ void Engine::handle(const RestAnswered& in) {
   if (!taken) return;
   const Query& query = *taken;
   observe_usage(in, query.sent_at);
+  request_counts_.answered(
+      query.kind, in.status == 200 ? RequestCounts::Answer::accepted : RequestCounts::Answer::refused,
+      now_ - query.sent_at);
   if (is_batch(query.kind)) {
     on_batch(query, in.status, in.body);
   } else if (is_order(query.kind) && query.purpose != Purpose::owner) {
@@ -213,13 +185,14 @@ void Engine::handle(const RestLost& in) {
   const auto taken = take_query(in.request);
   if (!taken) return;
   const Query& query = *taken;
+  request_counts_.lost(query.kind);
   if (is_order(query.kind) && query.purpose != Purpose::owner) {
     const auto lost = in.lost == Lost::not_sent ? order::Lost::not_sent : order::Lost::unknown;
     for (const auto id : query.batch) orders_.on_lost(id, lost, now_, events_, requests_);
     if (query.batch.empty()) orders_.on_lost(query.id, lost, now_, events_, requests_);
     return;
   }
-  note(Severity::warning, "no answer question={} why=\"{}\"", name_of(query.kind), in.reason);
+  note(Severity::warning, "no answer question={} why=\"{}\"", name(query.kind), in.reason);
   on_query_failed(query);
 }
 
@@ -235,14 +208,6 @@ void Engine::on_batch(const Query& query, int status, std::string_view body) {
          query.batch.size());
     for (const auto id : query.batch) orders_.on_lost(id, order::Lost::unknown, now_, events_, requests_);
     return;
-void Engine::banned(base::Duration wait) {
-  budget_.banned_until(budget_now() + wait);
-  // Each answer that was on its way says the same again.
-  if (wait <= base::Duration{} || now_ + wait <= banned_until_ + base::seconds{1}) return;
-  banned_until_ = now_ + wait;
-  record(ops::IncidentKind::banned, "", "", wait, "for_ms={}", wait / base::milliseconds{1});
-}
-
   }
   for (std::size_t i = 0; i < answers->size(); ++i) {
     orders_.on_answer(query.batch[i], (*answers)[i], now_, events_, requests_);
@@ -268,6 +233,14 @@ void Engine::observe_usage(const RestAnswered& in, LocalTime sent_at) {
     const auto end = code ? vb::ban_end(code->message.view()) : std::nullopt;
     banned(end ? *end - venue_now() : retry_after.value_or(base::minutes{2}));
   }
+}
+
+void Engine::banned(base::Duration wait) {
+  budget_.banned_until(budget_now() + wait);
+  // Each answer that was on its way says the same again.
+  if (wait <= base::Duration{} || now_ + wait <= banned_until_ + base::seconds{1}) return;
+  banned_until_ = now_ + wait;
+  record(ops::IncidentKind::banned, "", "", wait, "for_ms={}", wait / base::milliseconds{1});
 }
 
 void Engine::on_answer(const Query& query, std::string_view body) {
@@ -346,7 +319,8 @@ void Engine::on_refusal(const Query& query, int status, std::string_view body) {
   const auto code = rest_decoder_.code(body);
   const int number = code ? code->code : 0;
   const auto message = code ? code->message.str() : std::string{};
-  note(Severity::warning, "refused question={} status={} code={} message=\"{}\"", name_of(query.kind), status,
+  request_counts_.refused(query.kind, number);
+  note(Severity::warning, "refused question={} status={} code={} message=\"{}\"", name(query.kind), status,
        number, message);
   const auto verdict = vb::classify(options_.product, status, number, message, query.kind);
   if (verdict.refusal == model::Refusal::auth) {

@@ -191,6 +191,9 @@ void Engine::consider(Desk& d) {
   observe_limits(d);
   if (!base::planted(base::Canary::risk_limit_off)) limits_.cut(d.symbol, *top, mark, quotes);
   d.cuts += wanted - quotes.size();
+  d.wanted_bids = static_cast<std::uint32_t>(
+      std::count_if(quotes.begin(), quotes.end(), [](const auto& q) { return q.side == model::Side::bid; }));
+  d.wanted_asks = static_cast<std::uint32_t>(quotes.size()) - d.wanted_bids;
   mix(d.quotes_hash, static_cast<std::uint64_t>(base::ns_of(now_)));
   for (const auto& q : quotes) {
     mix(d.quotes_hash, static_cast<std::uint64_t>(q.side));
@@ -216,6 +219,7 @@ void Engine::withdraw(Desk& d, std::string_view reason, Was was) {
            "orders={} verdict={} lag_ms={}", orders_.active_count(d.symbol), feed::name(d.proof.verdict()),
            d.lag.lag() / base::milliseconds{1});
   }
+  d.wanted_bids = d.wanted_asks = 0;
   if (d.held) return;
   d.held = true;
   orders_.pull(d.symbol, now_, requests_);
@@ -283,7 +287,7 @@ void Engine::send_order(const order::OutRequest& request) {
   tell_quality(d, request.request);
   const bool ws_ready = is_up(ConnectionId::order_api) && (key_type_ == vb::KeyType::hmac || logged_on_);
   if (ws_ready && vb::supports(options_.product, vb::Way::ws_api, request.request)) {
-    budget_.spend(cost, budget_now());
+    spend(kind, cost);
     orders_in_flight_.push_back({request.id, kind, now_});
     out_->push(SendText{ConnectionId::order_api,
                         out_->keep(encoder_.ws_order(request.id, request.request, now, buffer_))});

@@ -50,10 +50,12 @@ class Samples {
   void put(const T& value, const Labels& labels = {}) {
     put(value, labels.text(), "");
   }
-  void put(const Histogram& histogram, const Labels& labels) {
+  /// Buckets below `first_edge` are left out; what they hold is in the first that is written.
+  void put(const Histogram& histogram, const Labels& labels, base::Duration first_edge = {}) {
     std::uint64_t below = 0;
     for (std::size_t i = 0; i < Histogram::edges_ns.size(); ++i) {
       below += histogram.counts()[i];
+      if (Histogram::edges_ns[i] < first_edge.count()) continue;
       Labels with = labels;
       with.add("le", fmt::format("{}", static_cast<double>(Histogram::edges_ns[i]) / 1e9));
       put(below, with.text(), "_bucket");
@@ -120,6 +122,9 @@ template <auto Value>
 void once(Samples& to, const Picture& of) {
   to.put(value_of<Value>(of.status));
 }
+/// What goes over a network: nothing of interest happens below it.
+constexpr base::Duration network_edge = base::milliseconds{1};
+
 template <auto Value>
 void account(Samples& to, const Picture& of) {
   to.put(value_of<Value>(of.status.account));
@@ -186,6 +191,10 @@ void rings(Samples& to, const Picture& of) {
   for (const auto& [name, stats] : all) to.put(stats.*Value, Labels{}.add("ring", name));
 }
 template <auto Value>
+void requests(Samples& to, const Picture& of) {
+  for (const auto& r : of.status.requests) to.put(value_of<Value>(r), Labels{}.add("endpoint", r.endpoint));
+}
+template <auto Value>
 void counts(Samples& to, const Picture& of) {
   for (const auto& each : of.status.*Value) to.put(each.count, Labels{}.add("reason", each.name));
 }
@@ -228,6 +237,13 @@ const Row
               "1 while a first start is limited to one symbol and minimum size"},
              once<&Status::limited>},
             {{"kill_latched", gauge, none, none, "1 while the kill latch is set"}, once<&Status::latched>},
+
+            {{"config_reload_total", counter, none, "result",
+              "Changes of the configuration file while running: applied, refused"},
+             [](Samples& to, const Picture& of) {
+               to.put(of.status.configs_applied, Labels{}.add("result", "applied"));
+               to.put(of.status.configs_refused, Labels{}.add("result", "refused"));
+             }},
 
             // What is judged of it.
             {{"healthy", gauge, none, none, "1 while the process does its work: /healthz"},
@@ -281,6 +297,16 @@ const Row
             {{"market_data_lag_seconds", gauge, seconds, symbol,
               "How old the newest depth event was, by the venue's clock, when it was taken"},
              symbols<&S::lag>},
+            {{"market_data_delay_seconds", histogram, seconds, symbol,
+              "The same of every depth event that brought something new"},
+             [](Samples& to, const Picture& of) {
+               for (const auto& t : of.status.timings) {
+                 if (t.data_delay.count() > 0)
+                   to.put(t.data_delay, Labels{}.add("symbol", t.symbol.view()), network_edge);
+               }
+             }},
+            {{"book_snapshot_age_seconds", gauge, seconds, symbol, "Time since the book was last built anew"},
+             symbols<&S::last_snapshot_time>},
             {{"withdrawal_total", counter, none, symbol, "Times all quotes of the symbol were withdrawn"},
              symbols<&S::withdrawals>},
             {{"id_probe_total", counter, none, symbol, "REST questions for the id of the venue's book"},
@@ -305,6 +331,9 @@ const Row
             // Orders.
             {{"orders_live", gauge, none, symbol_side, "Own orders resting on the venue"},
              sides<&S::orders_bid, &S::orders_ask>},
+            {{"quotes_wanted", gauge, none, symbol_side,
+              "Quotes of the last set, after the cuts of risk; none under a hold"},
+             sides<&S::wanted_bids, &S::wanted_asks>},
             {{"orders_unknown", gauge, none, symbol, "Own orders whose fate the venue has not told yet"},
              quoted<&S::orders_unknown>},
             {{"quote_distance", gauge, ratio, symbol_side,
@@ -324,6 +353,17 @@ const Row
             {{"take_count_total", counter, none, symbol,
               "Orders sent that take at once, to reduce the position"},
              quoted<&S::takes>},
+            {{"order_placement_duration_seconds", histogram, seconds, symbol_side,
+              "From wanting an order and sending it to the venue's answer that it rests"},
+             [](Samples& to, const Picture& of) {
+               for (const auto& t : of.status.timings) {
+                 for (const auto& [side, took] :
+                      {std::pair{"bid", &t.bid_placing}, {"ask", &t.ask_placing}}) {
+                   if (took->count() > 0)
+                     to.put(*took, Labels{}.add("symbol", t.symbol.view()).add("side", side), network_edge);
+                 }
+               }
+             }},
             {{"order_reject_total", counter, none, symbol, "Order requests the venue refused"},
              quoted<&S::rejects>},
             {{"post_only_reject_total", counter, none, symbol,
@@ -361,6 +401,11 @@ const Row
             {{"position_source_mismatch_total", counter, none, none,
               "Times fills and the venue's position disagreed"},
              once<&Status::position_mismatches>},
+            {{"total_notional", gauge, quote, none, "Positions of all symbols at their mid prices, absolute"},
+             once<[](const Status& s) {
+               return std::accumulate(s.symbols.begin(), s.symbols.end(), model::Money{},
+                                      [](model::Money sum, const S& each) { return sum + each.notional; });
+             }>},
             {{"worst_case_long", gauge, base_units, symbol, "Position if every own bid fills"},
              quoted<&S::worst_long>},
             {{"worst_case_short", gauge, base_units, symbol, "Position if every own ask fills"},
@@ -381,8 +426,18 @@ const Row
             {{"drawdown", gauge, quote, symbol,
               "total_pnl below its peak since the start or the last re-arm"},
              quoted<&S::drawdown>},
-            {{"fill_count_total", counter, none, symbol, "Fills, each trade id once"}, quoted<&S::fills>},
-            {{"fill_volume_total", counter, quote, symbol, "Filled notional"}, quoted<&S::volume>},
+            {{"max_drawdown", gauge, quote, symbol, "The largest drawdown of this run"},
+             quoted<&S::drawdown_max>},
+            {{"fill_count_total", counter, none, symbol,
+              "Fills, each trade id once, of all runs in state.db"},
+             quoted<&S::fills>},
+            {{"fill_volume_total", counter, quote, symbol, "Filled notional, of all runs in state.db"},
+             quoted<&S::volume>},
+            {{"fill_maker_total", counter, none, symbol, "Of the fills, those that did not take"},
+             quoted<&S::maker_fills>},
+            {{"fill_size_total", counter, base_units, symbol_side,
+              "Filled quantity, of all runs in state.db: bid bought, ask sold"},
+             sides<&S::bought, &S::sold>},
             {{"account_equity", gauge, quote, none, "total_pnl of all symbols together"},
              account<&AccountStatus::equity>},
             {{"account_drawdown", gauge, quote, none, "account_equity below its peak"},
@@ -401,8 +456,8 @@ const Row
              account<&AccountStatus::incomes_repeated>},
 
             // Guards.
-            {{"guard_level", gauge, none, symbol,
-              "0 normal, 1 warn, 2 block, 3 reduce_only, 4 flatten, 5 reduce, 6 close, 7 halt"},
+            {{"guard_level", gauge, none,
+              symbol, "0 normal, 1 warn, 2 block, 3 reduce_only, 4 flatten, 5 reduce, 6 close, 7 halt"},
              quoted<[](const S& s) { return s.guard.level; }>},
             {{"guard_active", gauge, none, "symbol, reason, latched",
               "1 for each guard in force; without a symbol the account's"},
@@ -417,6 +472,9 @@ const Row
                each("", of.status.account.guard);
                for (const auto& s : of.status.symbols) each(s.name.view(), s.guard);
              }},
+            {{"guard_entered_total", counter, none, "reason",
+              "Times a guard came into force, of all symbols"},
+             counts<&Status::guards_entered>},
             {{"account_guard_level", gauge, none, none, "The same levels, for all symbols together"},
              account<[](const AccountStatus& a) { return a.guard.level; }>},
 
@@ -479,6 +537,11 @@ const Row
             {{"stream_covered_total", counter, none, symbol_role_stream,
               "Depth and trades: updates another line had brought already"},
              streams<&T::covered>},
+            {{"stream_message_total", counter, none, symbol_role_stream, "Messages received"},
+             streams<&T::messages>},
+            {{"stream_payload_bytes_total", counter, bytes, symbol_role_stream,
+              "Their payload, inflated; what it takes on the wire is known of a whole connection only"},
+             streams<&T::payload_bytes>},
             {{"ws_connected", gauge, none, stream, "1 when the connection delivers"},
              connections<[](const C& c) { return c.state.view() == "live"; }>},
             {{"ws_wanted", gauge, none, stream, "1 when the connection should be open"},
@@ -511,6 +574,11 @@ const Row
              connections<&C::ping_round_trip>},
             {{"connects_total", counter, none, none, "Connections opened, of all streams"},
              once<&Status::connects>},
+            {{"connection_end_total", counter, none, "reason",
+              "Connections that ended or never opened: lost, refused_busy (429, 418), refused_config "
+              "(another "
+              "4xx), stalled (a stream of it was), replaced (for another reason of ours)"},
+             counts<&Status::connection_ends>},
             {{"lines", gauge, none, none, "Connections each stream runs on"}, once<&Status::lines>},
             {{"bandwidth_step", gauge, none, none,
               "0: everything; each step takes less to stay within the budget"},
@@ -536,6 +604,34 @@ const Row
                to.put(of.status.weight_limit, Labels{}.add("limit", "weight_1m"));
                to.put(of.status.orders_10s_limit, Labels{}.add("limit", "orders_10s"));
                to.put(of.status.orders_1m_limit, Labels{}.add("limit", "orders_1m"));
+             }},
+            {{"api_latency_seconds", histogram, seconds, "endpoint, outcome",
+              "From sending a request to its answer, which is accepted or refused, over REST and the order "
+              "API"},
+             [](Samples& to, const Picture& of) {
+               for (const auto& r : of.status.requests) {
+                 for (const auto& [outcome, took] :
+                      {std::pair{"accepted", &r.accepted}, {"refused", &r.refused}}) {
+                   if (took->count() > 0)
+                     to.put(*took, Labels{}.add("endpoint", r.endpoint).add("outcome", outcome),
+                            network_edge);
+                 }
+               }
+             }},
+            {{"api_lost_total", counter, none, "endpoint", "Requests without an answer, or never sent"},
+             requests<&RequestStatus::lost>},
+            {{"api_weight_total", counter, none, "endpoint", "Weight spent on requests"},
+             requests<&RequestStatus::weight>},
+            {{"api_refused_total", counter, none, "endpoint, code",
+              "Refusals by the venue's code, each order of a batch for itself; 0: no code, other: beyond 64 "
+              "pairs"},
+             [](Samples& to, const Picture& of) {
+               for (const auto& r : of.status.refusals) {
+                 const bool is_rest = r.endpoint == "other";
+                 to.put(r.count, Labels{}
+                                     .add("endpoint", r.endpoint)
+                                     .add("code", is_rest ? "other" : fmt::format("{}", r.code)));
+               }
              }},
             {{"clock_offset_seconds", gauge, seconds, none, "Venue clock minus our clock"},
              once<&Status::clock_offset>},

@@ -1,6 +1,7 @@
 #include "ops/metrics_text.hpp"
 
 #include <fstream>
+#include <map>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -98,6 +99,65 @@ TEST(MetricsText, a_histogram_counts_upwards_to_its_sum) {
                            "phoenix_stage_duration_seconds_sum{stage=\"step\"} 0.003007",
                            "phoenix_stage_duration_seconds_count{stage=\"step\"} 2"})
     EXPECT_TRUE(has(text, line));
+}
+
+TEST(MetricsText, what_goes_over_a_network_is_counted_from_a_millisecond_on) {
+  Status status = sample_status();
+  auto& place = status.requests.emplace_back();
+  place.endpoint = "place";
+  place.accepted.add(base::microseconds{300});
+  place.accepted.add(base::milliseconds{40});
+  place.lost = 1;
+  place.weight = 12;
+  status.refusals.push_back({"place", -5022, 3});
+  status.refusals.push_back({"other", 0, 9});
+  auto& timings = status.timings.emplace_back();
+  timings.symbol = model::SymbolTable::Name{"ETHUSDC"};
+  timings.ask_placing.add(base::milliseconds{4});
+  const auto text = text_of(status);
+  for (const char* line :
+       {"phoenix_api_latency_seconds_bucket{endpoint=\"place\",outcome=\"accepted\",le=\"0.001\"} 1",
+        "phoenix_api_latency_seconds_bucket{endpoint=\"place\",outcome=\"accepted\",le=\"0.05\"} 2",
+        "phoenix_api_latency_seconds_sum{endpoint=\"place\",outcome=\"accepted\"} 0.0403",
+        "phoenix_api_lost_total{endpoint=\"place\"} 1", "phoenix_api_weight_total{endpoint=\"place\"} 12",
+        "phoenix_api_refused_total{endpoint=\"place\",code=\"-5022\"} 3",
+        "phoenix_api_refused_total{endpoint=\"other\",code=\"other\"} 9",
+        "phoenix_order_placement_duration_seconds_count{symbol=\"ETHUSDC\",side=\"ask\"} 1"})
+    EXPECT_TRUE(has(text, line));
+  // A bucket that holds less than a millisecond, and a histogram that holds nothing, are left out.
+  EXPECT_EQ(text.find("outcome=\"accepted\",le=\"0.0005\""), std::string::npos);
+  EXPECT_EQ(text.find("outcome=\"refused\""), std::string::npos);
+  EXPECT_EQ(text.find("side=\"bid\",le="), std::string::npos);
+}
+
+TEST(MetricsText, a_family_has_the_labels_it_declares) {
+  Status status = sample_status();
+  auto& place = status.requests.emplace_back();
+  place.endpoint = "place";
+  place.accepted.add(base::milliseconds{2});
+  status.refusals.push_back({"place", -5022, 3});
+  status.guards_entered.push_back({"usage_full", 1});
+  status.connection_ends.push_back({"lost", 1});
+  auto& timings = status.timings.emplace_back();
+  timings.symbol = model::SymbolTable::Name{"ETHUSDC"};
+  timings.data_delay.add(base::milliseconds{4});
+  timings.bid_placing.add(base::milliseconds{4});
+  std::map<std::string, std::string> declared;
+  for (const auto& family : metric_families())
+    declared[std::string{family.name}] =
+        std::regex_replace(std::string{family.labels}, std::regex{", "}, ",");
+  std::istringstream lines{text_of(status)};
+  std::string line, family;
+  const std::regex label{"([a-z_]+)=\"(?:[^\"\\\\]|\\\\.)*\"[,}]"};
+  while (std::getline(lines, line)) {
+    if (line.starts_with("# TYPE phoenix_")) family = line.substr(15, line.find(' ', 15) - 15);
+    if (line.starts_with("#")) continue;
+    std::string labels;
+    for (std::sregex_iterator it{line.begin(), line.end(), label}, end; it != end; ++it) {
+      if ((*it)[1] != "le") labels += (labels.empty() ? "" : ",") + (*it)[1].str();
+    }
+    EXPECT_EQ(labels, declared[family]) << line;
+  }
 }
 
 TEST(MetricsText, a_recording_tells_what_is_durable_and_what_is_not) {

@@ -78,7 +78,11 @@ struct SymbolStatus {
   std::uint32_t orders_live = 0, orders_bid = 0, orders_ask = 0, orders_unknown = 0, orders_live_max = 0;
   std::uint64_t fills = 0, places = 0, cancels = 0, amends = 0, rejects = 0, post_only_rejects = 0, cuts = 0;
   std::uint64_t resyncs = 0, depth_frames = 0;
-  std::uint64_t quotes_hash = 0;  ///< running hash of every set of wanted quotes
+  std::uint64_t quotes_hash = 0;                   ///< running hash of every set of wanted quotes
+  std::uint32_t wanted_bids = 0, wanted_asks = 0;  ///< quotes of the last set, after risk's cuts
+  model::Qty bought, sold;                         ///< of all runs in state.db, as fills and volume are
+  std::uint64_t maker_fills = 0;
+  std::optional<base::LocalTime> last_snapshot_time;  ///< when the book was last built anew
   std::optional<base::LocalTime> last_depth_time;
   base::ShortText<16> verdict;       ///< of the price: live, quiet, stalled, venue_halted, unknown
   base::ShortText<16> stream_state;  ///< of the merged depth stream
@@ -105,6 +109,7 @@ struct SymbolStatus {
   model::Money funding;                   ///< received, negative is paid
   model::Money net_pnl;                   ///< realized - fees + funding + unrealized
   model::Money drawdown;                  ///< of net_pnl from its peak
+  model::Money drawdown_max;              ///< the largest of this run
   std::uint32_t pnl_assets_left_out = 0;  ///< other assets with amounts that net_pnl does not hold
   std::uint64_t takes = 0, gateway_refusals = 0;
   bool late = false;  ///< its data comes later than is quoted on
@@ -128,6 +133,7 @@ struct StreamStatus {
   int siblings_alive = 0;                   ///< other live streams of its connection
   std::uint64_t accepted = 0, covered = 0;  ///< depth, trades: taken, and known from another line already
   std::uint64_t gaps = 0;                   ///< depth: holes in this line's own chain
+  std::uint64_t messages = 0, payload_bytes = 0;
 };
 inline constexpr std::size_t streams_max = symbols_max * 5 * 3 + 3;
 
@@ -192,6 +198,29 @@ struct StageLatencies {
   Histogram tick_to_order;    ///< a frame read from the socket, until an order that answers it is handed over
 };
 
+/// The same for what concerns one symbol.
+struct SymbolTimings {
+  model::SymbolTable::Name symbol;
+  Histogram data_delay;  ///< from a depth event, by the venue's clock, until the engine takes it
+  Histogram bid_placing, ask_placing;  ///< from wanting and sending an order to the answer that it rests
+};
+
+/// One kind of request to the venue, over REST and the order API together.
+struct RequestStatus {
+  std::string_view endpoint;
+  Histogram accepted, refused;  ///< from sending to the answer
+  std::uint64_t lost = 0;       ///< without an answer, or never sent
+  std::uint64_t weight = 0;     ///< spent
+};
+
+/// Answers that refused, with the same code of the venue to the same kind of request.
+struct RefusalStatus {
+  std::string_view endpoint;  ///< "other": all that found no place among `refusals_max`
+  int code = 0;               ///< the venue's; 0: it gave none
+  std::uint64_t count = 0;
+};
+inline constexpr std::size_t refusals_max = 64;
+
 struct CountOf {
   std::string_view name;
   std::uint64_t count = 0;
@@ -236,8 +265,15 @@ struct Status {
   AccountStatus account;
   std::vector<StreamStatus> streams;  ///< at most streams_max, of every connection that is wanted
   base::StaticVector<CountOf, 12> cuts,
-      gateway_refusals;      ///< quotes cut by risk, requests held back: by reason
-  StageLatencies latencies;  ///< filled in by whoever reads the clock
+      gateway_refusals;  ///< quotes cut by risk, requests held back: by reason
+  base::StaticVector<CountOf, guard_reasons_max> guards_entered;  ///< by reason, of all symbols
+  base::StaticVector<CountOf, 5>
+      connection_ends;                  ///< wanted connections that ended or never opened: by cause
+  std::vector<SymbolTimings> timings;   ///< in the order of `symbols`
+  std::vector<RequestStatus> requests;  ///< kinds that were asked at all
+  std::vector<RefusalStatus> refusals;  ///< at most refusals_max and one for the rest
+  std::uint64_t configs_applied = 0, configs_refused = 0;  ///< while running; filled in by whoever reads them
+  StageLatencies latencies;                                ///< filled in by whoever reads the clock
   StateStoreStatus state_store;
   ProcessStatus process;
   base::StaticVector<AlertStatus, alerts_max> alerts;

@@ -197,6 +197,7 @@ void symbol(Writer& w, const SymbolStatus& s, LocalTime now) {
   w.field("orders_ask", s.orders_ask);
   w.field("orders_unknown", s.orders_unknown);
   w.field("orders_live_max", s.orders_live_max);
+  w.field("quotes_wanted", s.wanted_bids + s.wanted_asks);
   w.field("switch_armed", s.switch_armed);
   w.field("pending_buy", s.pending_buy);
   w.field("pending_sell", s.pending_sell);
@@ -218,6 +219,7 @@ void symbol(Writer& w, const SymbolStatus& s, LocalTime now) {
   w.field("funding_pnl", s.funding);
   w.field("net_pnl", s.net_pnl);
   w.field("drawdown", s.drawdown);
+  w.field("drawdown_max", s.drawdown_max);
   w.field("pnl_assets_left_out", s.pnl_assets_left_out);
   w.field("volume", s.volume);
 
@@ -270,6 +272,8 @@ void stream(Writer& w, const StreamStatus& s, LocalTime now) {
   w.field("accepted", s.accepted);
   w.field("covered", s.covered);
   w.field("gaps", s.gaps);
+  w.field("messages", s.messages);
+  w.field("payload_bytes", s.payload_bytes);
   w.field("evidence", evidence_text(s));
 }
 
@@ -423,6 +427,18 @@ std::string status_json(const Status& status, const Health& health, LocalTime no
     limit(w, "weight_1m", status.weight_used, status.weight_limit);
     limit(w, "orders_10s", status.orders_10s_used, status.orders_10s_limit);
     limit(w, "orders_1m", status.orders_1m_used, status.orders_1m_limit);
+  });
+  objects(w, "requests", status.requests, [&](const RequestStatus& r) {
+    w.field("endpoint", r.endpoint);
+    w.field("weight", r.weight);
+    w.field("lost", r.lost);
+    latency(w, "accepted", r.accepted);
+    latency(w, "refused", r.refused);
+  });
+  objects(w, "refusals", status.refusals, [&](const RefusalStatus& r) {
+    w.field("endpoint", r.endpoint);
+    w.field("code", r.code);
+    w.field("count", r.count);
   });
   object(w, "clock", [&] {
     w.field("offset_ms", ms(status.clock_offset));
