@@ -1,5 +1,6 @@
 #include "engine/journal_replay.hpp"
 
+#include "engine/depth_bridge.hpp"
 #include "engine/input_codec.hpp"
 #include "record/row.hpp"
 
@@ -17,6 +18,16 @@ std::string describe(std::string_view bytes) {
   const auto id = row->last_id();
   return fmt::format("{} {} event_time_ns={}{}", row->symbol(), record::name(row->kind()),
                      row->event_time_ns(), id ? fmt::format(" id={}", *id) : std::string{});
+}
+
+/// Made from what was heard beside the run before, not by the engine.
+bool is_of_a_bridge(std::string_view bytes) {
+  static const auto line = record::column_index(record::Kind::depth, "line");
+  static const auto source = record::column_index(record::Kind::coverage, "source");
+  const auto row = record::decode_row(bytes);
+  if (!row) return false;
+  if (row->kind() == record::Kind::depth) return row->text(line) == bridge_name;
+  return row->kind() == record::Kind::coverage && row->text(source) == bridge_name;
 }
 
 }  // namespace
@@ -87,6 +98,10 @@ bool JournalReplay::step(std::string_view bytes, base::LocalTime now) {
 }
 
 void JournalReplay::compare(std::string_view recorded) {
+  if (is_of_a_bridge(recorded)) {
+    ++report_.rows_recovered;
+    return;
+  }
   ++report_.rows_recorded;
   if (report_.difference) return;
   if (rows_.empty()) {

@@ -50,7 +50,8 @@ constexpr Column depth_columns[] = {
     {"prev_id", Type::integer, maybe, "", "pu; futures only, none for a snapshot"},
     {"is_snapshot", Type::boolean, never, "",
      "true: replaces the book; false: changes it, qty 0 removes a level"},
-    {"line", Type::text, never, "", "line a, b or c it came on; rest for a snapshot"},
+    {"line", Type::text, never, "",
+     "line a, b or c it came on; rest for a snapshot; overlap: heard beside the run before, at a hand-over"},
     {"bids", Type::levels, never, "", ""},
     {"asks", Type::levels, never, "", ""},
 };
@@ -258,7 +259,8 @@ constexpr Column coverage_columns[] = {
      "received, covered (came again on another line), lost, repaired, missing (at a stop: the next run "
      "fetches it)"},
     {"cause", Type::text, never, "", "of a loss; empty otherwise"},
-    {"source", Type::text, never, "", "where a repair came from: rest, journal, snapshot; empty otherwise"},
+    {"source", Type::text, never, "",
+     "where a repair came from: rest, journal, snapshot, overlap; empty otherwise"},
     {"first_id", Type::integer, maybe, "", "first id of the range"},
     {"last_id", Type::integer, maybe, "", "last id of the range"},
     {"count", Type::integer, never, "", "rows, or ids where they are lost"},
