@@ -2,9 +2,9 @@
 
 #include "base/assert.hpp"
 #include "io/descriptor.hpp"
+#include "io/lock_holder.hpp"
 
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <string>
 
@@ -17,21 +17,13 @@
 namespace phoenix::io {
 namespace {
 
-/// Locks of an open file description: unlike those of `flock` they can be asked for without being taken, and
-/// unlike those of a process they do not fall when some other descriptor of the file is closed.
-struct flock whole_file() {
+/// Everything behind the first byte, which says that the holder has written who it is (io/lock_holder.hpp).
+struct flock all_but_first_byte() {
   struct flock lock{};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
+  lock.l_start = 1;
   return lock;
-}
-
-std::uint32_t pid_in(int fd) {
-  std::array<char, 16> text{};
-  const ssize_t size = ::pread(fd, text.data(), text.size(), 0);
-  std::uint32_t pid = 0;
-  if (size > 0) std::from_chars(text.data(), text.data() + size, pid);
-  return pid;
 }
 
 }  // namespace
@@ -67,14 +59,13 @@ std::filesystem::path account_lock_path(const std::filesystem::path& directory, 
 AccountLock::AccountLock(const std::filesystem::path& path) {
   Descriptor fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!fd.is_open()) throw_errno("open", path);
-  struct flock lock = whole_file();
+  struct flock lock = all_but_first_byte();
   if (::fcntl(*fd, F_OFD_SETLK, &lock) != 0) {
     if (errno != EAGAIN && errno != EACCES) throw_errno("lock", path);
-    throw FileError(
-        fmt::format("this account is in use by process {} on this machine ({})", pid_in(*fd), path.string()));
+    throw FileError(fmt::format("this account is in use by {} on this machine ({})",
+                                holder_text(lock_holder(path)), path.string()));
   }
-  if (::ftruncate(*fd, 0) != 0) throw_errno("write", path);
-  write_all(*fd, fmt::format("{}\n", ::getpid()), path);
+  say_holder(*fd, path);
   fd_ = fd.release();
 }
 
@@ -88,15 +79,9 @@ AccountLock& AccountLock::operator=(AccountLock&& other) noexcept {
 }
 
 std::optional<std::uint32_t> account_lock_holder(const std::filesystem::path& path) {
-  const Descriptor fd{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
-  if (!fd.is_open()) {
-    if (errno == ENOENT) return std::nullopt;
-    throw_errno("open", path);
-  }
-  struct flock lock = whole_file();
-  if (::fcntl(*fd, F_OFD_GETLK, &lock) != 0) throw_errno("ask the lock of", path);
-  if (lock.l_type == F_UNLCK) return std::nullopt;
-  return pid_in(*fd);
+  const auto holder = lock_holder(path);
+  if (!holder) return std::nullopt;
+  return holder->place == LockHolder::Place::here ? holder->pid : 0;
 }
 
 }  // namespace phoenix::io

@@ -623,18 +623,22 @@ std::string_view name(ArchiveEvent event) {
 
 std::vector<FoundFile> find_files(const fs::path& directory) { return scan(directory, {}).files; }
 
-ArchiveRecovery recover(const fs::path& directory, const ArchiveOptions& options) {
+ArchiveRecovery recover(const fs::path& directory, const ArchiveOptions& options,
+                        const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
   Tree tree = scan(directory, options.second_directory);
   Shell shell{directory, options};
   ArchiveRecovery recovery = clean_up(directory, options, shell, tree);
   std::sort(tree.segments.begin(), tree.segments.end(),
             [](const Segment& a, const Segment& b) { return a.id < b.id; });
+  const auto unconverted = static_cast<std::uint64_t>(
+      std::ranges::count_if(tree.segments, [](const Segment& segment) { return !segment.converted; }));
   for (const Segment& segment : tree.segments) {
     if (segment.converted) continue;
     const Converted converted = convert(directory, options, shell, segment.id, segment.file);
     ++recovery.segments_converted;
     recovery.rows_refused += converted.refused;
     recovery.records_lost += converted.losses;
+    if (progress) progress(recovery.segments_converted, unconverted);
   }
   return recovery;
 }

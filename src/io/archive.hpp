@@ -118,7 +118,9 @@ class Archive {
 
 /// For a recording that nobody writes: the same clean-up, then the conversion of every sealed segment, on the
 /// calling thread. Nothing is compacted, exported or retired. FileError as above, or when a conversion fails.
-ArchiveRecovery recover(const std::filesystem::path& directory, const ArchiveOptions& options);
+/// `progress` is told how many segments of all are done; it may be empty.
+ArchiveRecovery recover(const std::filesystem::path& directory, const ArchiveOptions& options,
+                        const std::function<void(std::uint64_t done, std::uint64_t total)>& progress = {});
 
 /// Every data file of the recording with its sidecar, in path order. FileError as above; nothing is changed.
 std::vector<record::FoundFile> find_files(const std::filesystem::path& directory);

@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "io/descriptor.hpp"
+#include "io/lock_holder.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -284,18 +285,14 @@ DirectoryLock::DirectoryLock(const std::filesystem::path& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) throw FileError(fmt::format("cannot create {}: {}", directory.string(), error.message()));
-  const std::filesystem::path path = directory / "lock";
+  const std::filesystem::path path = directory_lock_path(directory);
   Descriptor fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)};
   if (!fd.is_open()) throw_errno("open", path);
   if (::flock(*fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) throw_errno("lock", path);
-    std::string holder = read_file(path, 64);
-    while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-    throw FileError(
-        fmt::format("{} is in use by process {}", directory.string(), holder.empty() ? "(unknown)" : holder));
+    throw FileError(fmt::format("{} is in use by {}", directory.string(), holder_text(lock_holder(path))));
   }
-  if (::ftruncate(*fd, 0) != 0) throw_errno("write", path);
-  write_all(*fd, fmt::format("{}\n", ::getpid()), path);
+  say_holder(*fd, path);
   fd_ = fd.release();
 }
 

@@ -585,7 +585,10 @@ class JournalWriter::Impl {
     thread_ = std::thread([this] { run(); });
   }
 
-  ~Impl() {
+  ~Impl() { close(); }
+
+  void close() {
+    if (!thread_.joinable()) return;
     {
       const std::lock_guard lock{mutex_};
       stopping_ = true;
@@ -649,11 +652,11 @@ class JournalWriter::Impl {
       drained = drain();
       work();
     }
-    close();
+    drain_to_the_end();
   }
 
   /// The producers are done: everything that is left, as long as it takes within the timeout.
-  void close() {
+  void drain_to_the_end() {
     const auto give_up = clock_.now() + options_.close_timeout;
     while (clock_.now() < give_up) {
       const Drained drained = drain();
@@ -792,6 +795,7 @@ bool JournalWriter::append_row(base::LocalTime now, std::string_view row) {
   return impl_->engine().push(now, record::journal_kind_row, {}, row).has_value();
 }
 
+void JournalWriter::close() { impl_->close(); }
 void JournalWriter::roll() { impl_->roll(); }
 JournalStats JournalWriter::stats() const { return impl_->stats(); }
 const JournalRecovery& JournalWriter::recovery() const { return impl_->recovery(); }

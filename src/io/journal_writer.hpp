@@ -26,7 +26,7 @@ struct JournalWriterOptions {
   std::size_t engine_ring_bytes = 32U << 20;
   base::Duration poll_interval = base::milliseconds{5};
   base::Duration close_timeout =
-      base::seconds{5};  ///< how long the destructor tries; then the rings keep what is left
+      base::seconds{5};  ///< how long `close` tries; then the rings keep what is left
 
   // Called on the journal's thread, or by the constructor for what recovery sealed; each may be empty. A
   // segment is told when no ring holds its records any more: who looks for segments by himself may do so once
@@ -70,7 +70,7 @@ class JournalWriter {
   /// line when the directory cannot be used, is in use, or holds a newer format; nothing is changed on disk
   /// then.
   JournalWriter(const std::filesystem::path& directory, const RealClock& clock, JournalWriterOptions options);
-  /// Seals what there is. Where that cannot be done in time the rings keep it for the next start.
+  /// Closes it, and lets go of the lock.
   ~JournalWriter();
   JournalWriter(const JournalWriter&) = delete;
   JournalWriter& operator=(const JournalWriter&) = delete;
@@ -85,6 +85,10 @@ class JournalWriter {
   bool append_input(base::LocalTime now, std::uint8_t kind, std::string_view head, std::string_view body);
   bool append_consumed(base::LocalTime now, std::uint64_t raw_sequence);
   bool append_row(base::LocalTime now, std::string_view row);
+
+  /// The producers are done: seals what there is. Where that cannot be done in time the rings keep it for the
+  /// next start. The lock stays.
+  void close();
 
   // Any thread.
 

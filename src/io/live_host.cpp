@@ -329,7 +329,8 @@ class LiveHost::Impl final : public NetworkHandler {
       journal.append_input(now, static_cast<std::uint8_t>(encoded.head[0]), encoded.head_view(),
                            encoded.body);
     }
-    for (std::size_t i = 0; i < actions_.rows_count(); ++i) journal.append_row(now, actions_.row(i));
+    for (std::size_t i = 0; i < actions_.rows_count(); ++i)
+      options_.recording->append_row(now, actions_.row(i));
     if (!log_writer_ && std::exchange(summary_due_, false))
       journal.append_input(now, engine::log_kind_summary, {}, engine::run_summary(engine_));
   }

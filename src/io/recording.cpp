@@ -2,10 +2,17 @@
 
 #include "base/assert.hpp"
 #include "base/time_grid.hpp"
+#include "engine/depth_bridge.hpp"
+#include "engine/input_codec.hpp"
+#include "io/mapped_ring.hpp"
+#include "record/journal_format.hpp"
 #include "record/layout.hpp"
+#include "record/row.hpp"
 #include "record/schema.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -25,15 +32,41 @@ std::uint64_t rows_of(const ops::Status& status) {
   return rows;
 }
 
+/// The first bytes of a file; fewer where it ends, none where it is not there any more.
+std::string beginning_of(const std::filesystem::path& path, std::size_t size) {
+  std::string bytes(size, '\0');
+  std::ifstream file{path, std::ios::binary};
+  file.read(bytes.data(), static_cast<std::streamsize>(size));
+  bytes.resize(static_cast<std::size_t>(file.gcount()));
+  return bytes;
+}
+
 }  // namespace
+
+void check_formats(const std::filesystem::path& directory) {
+  std::error_code none;
+  if (!std::filesystem::exists(directory, none)) return;
+  static_cast<void>(find_files(directory));
+  for (const auto& entry : std::filesystem::directory_iterator{directory / "journal", none}) {
+    const auto& path = entry.path();
+    if (path.extension() == ".ring") {
+      static_cast<void>(RingLeftover::open(path));
+    } else if (record::parse_segment_name(path.filename().string())) {
+      record::JournalReader reader{beginning_of(path, record::journal_magic.size())};
+      static_cast<void>(reader.next());
+      if (reader.fault() == record::JournalFault::newer_format)
+        throw FileError(fmt::format("{} is a segment of a newer program", path.string()));
+    }
+  }
+}
 
 class Recording::Impl {
  public:
   Impl(const RealClock& clock, RecordingSettings settings, Logger log)
-      : settings_(std::move(settings)), log_(std::move(log)), extreme_(settings_.extreme) {
+      : clock_(clock), settings_(std::move(settings)), log_(std::move(log)), extreme_(settings_.extreme) {
     auto journal = settings_.journal;
     // A directory that is none of ours stays as it is: it is looked at before anything is made in it.
-    if (std::filesystem::exists(settings_.directory)) static_cast<void>(find_files(settings_.directory));
+    check_formats(settings_.directory);
     make_directories(settings_.directory / "runs");
     journal.run_epoch = run_epoch_ = RunEpoch::take(settings_.directory / "runs");
     journal.program = settings_.program;
@@ -44,13 +77,22 @@ class Recording::Impl {
     };
     journal_ = std::make_unique<JournalWriter>(settings_.directory, clock, std::move(journal));
     // Before anything is converted: what the last run read and did not look at stands in its segments only.
-    auto resume =
-        find_resume(settings_.directory, settings_.journal.second_directory, settings_.symbols, clock.now());
+    std::vector<std::string> overheard;
+    if (settings_.overheard) overheard = settings_.overheard();
+    auto resume = find_resume(settings_.directory, settings_.journal.second_directory, settings_.symbols,
+                              overheard, clock.now());
     for (const auto& row : resume.rows) journal_->append_row(clock.now(), row);
     resume_ = std::move(resume.points);
-    if (!resume.rows.empty())
+    if (settings_.overheard) {
+      say(Level::info, fmt::format("[TAKEOVER] frames heard beside the last run: {}, rows of them: {}",
+                                   overheard.size(), resume.rows.size()));
+      bridge_.emplace(resume_);
+      bridge_until_ = clock.now() + settings_.overheard_max;
+      wants_overheard_.store(true, std::memory_order_relaxed);
+    } else if (!resume.rows.empty()) {
       say(Level::warning,
           fmt::format("[RECOVERY] rows of frames that were read and not looked at: {}", resume.rows.size()));
+    }
     auto archive = settings_.archive;
     archive.program = settings_.program;
     archive.epoch = run_epoch_;
@@ -66,12 +108,26 @@ class Recording::Impl {
     tell_recovery();
   }
 
+  ~Impl() {
+    // The lock goes last: until then nobody else may work on these files.
+    journal_->close();
+    archive_.reset();
+  }
+
   JournalWriter& journal() { return *journal_; }
+  bool append_row(base::LocalTime now, std::string_view row) {
+    if (bridge_) {
+      if (const auto view = record::decode_row(row)) bridge_->look_at(*view);
+    }
+    return journal_->append_row(now, row);
+  }
+  bool wants_overheard() const { return wants_overheard_.load(std::memory_order_relaxed); }
   const JournalRecovery& recovery() const { return recovery_; }
   std::uint32_t run_epoch() const { return run_epoch_; }
   const std::vector<engine::ResumePoint>& resume() const { return resume_; }
 
   void look_around(const ops::Status& status, base::LocalTime now) {
+    if (bridge_) join(now);
     const auto rows = rows_of(status);
     if (!rotate_at_) {
       rotate_at_ = base::next_multiple(now, extreme_.interval());
@@ -103,11 +159,7 @@ class Recording::Impl {
   ops::RecordingStatus status() const {
     ops::RecordingStatus s;
     s.active = true;
-    const auto j = [this] {
-      const std::lock_guard lock{mutex_};
-      if (journal_) journal_stats_ = journal_->stats();
-      return journal_stats_;
-    }();
+    const auto j = journal_->stats();
     s.journal_bytes = j.journal.bytes_written;
     s.journal_records = j.journal.records;
     s.journal_lost = j.journal.lost[0] + j.journal.lost[1];
@@ -140,17 +192,16 @@ class Recording::Impl {
     return s;
   }
 
-  bool close() {
-    std::unique_ptr<JournalWriter> journal;
-    {
-      const std::lock_guard lock{mutex_};
-      if (journal_) journal_stats_ = journal_->stats();
-      journal = std::move(journal_);
+  bool close(Rest rest) {
+    if (bridge_) {
+      bridge_until_ = clock_.now();
+      join(bridge_until_);
     }
-    journal.reset();
-    const bool all = archive_->drain(settings_.drain_timeout);
+    journal_->close();
+    const bool all =
+        rest == Rest::convert ? archive_->drain(settings_.drain_timeout) : archive_->stats().backlog == 0;
     if (!all)
-      say(Level::warning,
+      say(rest == Rest::convert ? Level::warning : Level::info,
           fmt::format("[ARCHIVE] segments left for the next start: {}", archive_->stats().backlog));
     return all;
   }
@@ -183,6 +234,24 @@ class Recording::Impl {
         fmt::format("[RECOVERY] segments={} records_from_rings={} cut_bytes={} after_reboot={}",
                     recovery_.segments_sealed, recovery_.records_from_rings, recovery_.cut_bytes,
                     recovery_.after_reboot));
+  }
+
+  /// What was overheard between the last run's end and this one's first change becomes rows.
+  void join(base::LocalTime now) {
+    for (const auto& encoded : settings_.overheard()) {
+      const auto input = engine::decode_input(encoded);
+      if (!input) continue;
+      if (const auto* frame = std::get_if<engine::FrameReceived>(&*input)) bridge_->take(*frame);
+    }
+    std::vector<std::string> rows;
+    bridge_->settle(now, rows);
+    if (now >= bridge_until_) bridge_->finish(now, rows);
+    for (const auto& row : rows) journal_->append_row(now, row);
+    bridged_rows_ += rows.size();
+    if (!bridge_->is_done()) return;
+    bridge_.reset();
+    wants_overheard_.store(false, std::memory_order_relaxed);
+    say(Level::info, fmt::format("[TAKEOVER] joined to the last run, rows={}", bridged_rows_));
   }
 
   /// One line a recorded symbol, with what happened since the last one.
@@ -221,19 +290,24 @@ class Recording::Impl {
     if (fault) throw FileError(fmt::format("{}: cannot create: {}", path.string(), fault.message()));
   }
 
+  const RealClock& clock_;
   RecordingSettings settings_;
   Logger log_;
   std::uint32_t run_epoch_ = 0;
   std::mutex log_mutex_;
   mutable std::mutex mutex_;
-  bool archive_ready_ = false, is_extreme_ = false;  ///< under mutex_, as is the next
-  mutable JournalStats journal_stats_;               ///< the last while there was a journal
+  bool archive_ready_ = false, is_extreme_ = false;  ///< under mutex_
+  std::atomic<bool> wants_overheard_{false};
 
   // Of the thread that looks around.
   record::ExtremeMode extreme_;
   std::optional<base::LocalTime> rotate_at_;
   ops::Status rotated_;
   std::uint64_t rows_at_roll_ = 0;
+  std::optional<engine::DepthBridge> bridge_;
+  base::LocalTime bridge_until_{};
+  std::uint64_t bridged_rows_ = 0;
+
   JournalRecovery recovery_;
   std::vector<engine::ResumePoint> resume_;
 
@@ -252,6 +326,8 @@ void Recording::look_around(const ops::Status& status, base::LocalTime now) {
   impl_->look_around(status, now);
 }
 ops::RecordingStatus Recording::status() const { return impl_->status(); }
-bool Recording::close() { return impl_->close(); }
+bool Recording::append_row(base::LocalTime now, std::string_view row) { return impl_->append_row(now, row); }
+bool Recording::wants_overheard() const { return impl_->wants_overheard(); }
+bool Recording::close(Rest rest) { return impl_->close(rest); }
 
 }  // namespace phoenix::io

@@ -42,6 +42,31 @@ std::string trade_frame(std::int64_t id) {
       event_ms + id, id);
 }
 
+std::string depth_frame(std::int64_t prev, std::int64_t first, std::int64_t last) {
+  return fmt::format(
+      R"({{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":{},"T":{},"s":"BTCUSDT","U":{},"u":{},"pu":{},"b":[["100","1"]],"a":[]}}}})",
+      event_ms + last, event_ms + last, first, last, prev);
+}
+
+/// As the engine writes it; without `prev` a snapshot.
+std::string depth_row(std::optional<std::int64_t> prev, std::int64_t first, std::int64_t last) {
+  std::string row;
+  record::RowWriter writer{record::Kind::depth, "BTCUSDT", row};
+  writer.time(base::venue_time_ms(event_ms + last))
+      .time(base::local_time_ns((event_ms + last) * 1'000'000))
+      .null();
+  writer.integer(first).integer(last).optional(prev).boolean(!prev).text(prev ? "a" : "rest");
+  writer.levels({}).levels({}).finish();
+  return row;
+}
+
+/// An input as somebody who listens keeps it.
+std::string heard(engine::ConnectionId line, const std::string& frame) {
+  const auto input =
+      engine::encode_input(engine::FrameReceived{line, base::local_time_ns(event_ms * 1'000'000), frame});
+  return std::string{input.head_view()} + std::string{input.body};
+}
+
 class RecordingTest : public testing::Test {
  protected:
   RecordingSettings settings() const {
@@ -54,8 +79,9 @@ class RecordingTest : public testing::Test {
     s.archive.segments = SegmentPolicy::keep;  // what a death leaves behind is there, too
     return s;
   }
-  std::unique_ptr<Recording> open() {
-    return std::make_unique<Recording>(clock_, settings(),
+  std::unique_ptr<Recording> open() { return open(settings()); }
+  std::unique_ptr<Recording> open(RecordingSettings chosen) {
+    return std::make_unique<Recording>(clock_, std::move(chosen),
                                        [this](Recording::Level level, std::string_view text) {
                                          const std::lock_guard lock{mutex_};
                                          lines_.emplace_back(level, text);
@@ -141,6 +167,93 @@ TEST_F(RecordingTest, v09_the_status_is_what_was_committed_and_walks_no_director
 TEST_F(RecordingTest, h36_a_second_writer_is_refused) {
   const auto recording = open();
   EXPECT_THROW(open(), FileError);
+}
+
+TEST_F(RecordingTest, h36_nobody_else_begins_before_the_last_file_is_made) {
+  auto recording = open();
+  recording->journal().append_row(clock_.now(), trade_row(1));
+  EXPECT_TRUE(recording->close());
+  EXPECT_THROW(open(), FileError);
+  recording.reset();
+  EXPECT_NO_THROW(open());
+}
+
+TEST_F(RecordingTest, what_is_left_to_a_successor_is_converted_by_it) {
+  auto recording = open();
+  recording->journal().append_row(clock_.now(), trade_row(1));
+  recording->close(Recording::Rest::leave);
+  recording.reset();
+  recording = open();
+  EXPECT_TRUE(recording->close());
+  std::uint64_t trades = 0;
+  for (const auto& file : find_files(settings().directory)) {
+    if (file.sidecar->part.partition.kind == record::Kind::trades) trades += file.sidecar->rows;
+  }
+  EXPECT_EQ(trades, 1U);
+}
+
+TEST_F(RecordingTest, a_successor_writes_what_it_heard_between_the_last_run_and_its_own_first_change) {
+  auto recording = open();
+  recording->append_row(clock_.now(), depth_row(5, 6, 10));
+  recording->append_row(clock_.now(), trade_row(70));
+  recording->close(Recording::Rest::leave);
+  recording.reset();
+
+  std::vector<std::vector<std::string>> told{
+      {heard(engine::ConnectionId::market_c, trade_frame(70)),
+       heard(engine::ConnectionId::market_c, trade_frame(71)),
+       heard(engine::ConnectionId::public_c, depth_frame(5, 6, 10)),
+       heard(engine::ConnectionId::public_c, depth_frame(10, 11, 15))},
+      {heard(engine::ConnectionId::public_c, depth_frame(15, 16, 20)),
+       heard(engine::ConnectionId::public_c, depth_frame(20, 21, 25))}};
+  auto chosen = settings();
+  std::size_t next = 0;
+  chosen.overheard = [&] { return next < told.size() ? told[next++] : std::vector<std::string>{}; };
+  recording = open(std::move(chosen));
+  EXPECT_EQ(last_trade(*recording), 71);
+  EXPECT_EQ(recording->resume().at(0).last_depth_id, 15);
+  EXPECT_TRUE(recording->wants_overheard());
+  recording->append_row(clock_.now(), depth_row({}, 18, 18));
+  recording->append_row(clock_.now(), depth_row(20, 21, 25));
+  recording->look_around({}, clock_.now());
+  EXPECT_FALSE(recording->wants_overheard());
+  EXPECT_EQ(next, 2U);
+  recording->close();
+  recording.reset();
+
+  // 6-10; 11-15 and 16-20 as they were heard; the snapshot; 21-25 once.
+  std::uint64_t depth = 0, trades = 0;
+  for (const auto& file : find_files(settings().directory)) {
+    if (file.sidecar->part.partition.kind == record::Kind::depth) depth += file.sidecar->rows;
+    if (file.sidecar->part.partition.kind == record::Kind::trades) trades += file.sidecar->rows;
+  }
+  EXPECT_EQ(depth, 5U);
+  EXPECT_EQ(trades, 2U);
+  EXPECT_EQ(open()->resume().at(0).last_depth_id, 25);
+}
+
+TEST_F(RecordingTest, a_successor_that_stops_before_it_has_a_book_keeps_what_it_heard) {
+  auto recording = open();
+  recording->append_row(clock_.now(), depth_row(5, 6, 10));
+  recording->close();
+  recording.reset();
+  auto chosen = settings();
+  chosen.overheard = [count = 0]() mutable {
+    return count++ == 1 ? std::vector{heard(engine::ConnectionId::public_c, depth_frame(10, 11, 15))}
+                        : std::vector<std::string>{};
+  };
+  recording = open(std::move(chosen));
+  recording->close();
+  recording.reset();
+  EXPECT_EQ(open()->resume().at(0).last_depth_id, 15);
+}
+
+TEST_F(RecordingTest, a_journal_of_a_newer_program_is_refused_before_a_number_is_taken) {
+  open()->close();
+  const auto epoch = read_file(settings().directory / "runs" / "epoch");
+  write_file_atomically(settings().directory / "journal" / "00000001-000009.seg", "PHXJRN77 and more");
+  EXPECT_THROW(open(), FileError);
+  EXPECT_EQ(read_file(settings().directory / "runs" / "epoch"), epoch);
 }
 
 TEST_F(RecordingTest, a_directory_that_is_none_of_ours_stays_as_it_is) {

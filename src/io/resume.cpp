@@ -133,7 +133,8 @@ model::Qty cvd_of(const std::filesystem::path& file) {
 }  // namespace
 
 Resume find_resume(const std::filesystem::path& directory, const std::filesystem::path& second_directory,
-                   std::span<const std::string> symbols, base::LocalTime now) {
+                   std::span<const std::string> symbols, std::span<const std::string> overheard,
+                   base::LocalTime now) {
   std::map<std::string, Seen> seen;
   for (const auto& symbol : symbols) seen[symbol] = {};
 
@@ -186,11 +187,13 @@ Resume find_resume(const std::filesystem::path& directory, const std::filesystem
   }
   engine::RecoveredTail tail{std::move(resume.points)};
   engine::Actions rows;
-  for (const auto& frame : unread.frames()) {
-    const auto input = engine::decode_input(frame.input);
-    if (!input) continue;
+  const auto take = [&](const std::string& encoded) {
+    const auto input = engine::decode_input(encoded);
+    if (!input) return;
     if (const auto* received = std::get_if<engine::FrameReceived>(&*input)) tail.take(*received, rows);
-  }
+  };
+  for (const auto& frame : unread.frames()) take(frame.input);
+  for (const auto& input : overheard) take(input);
   resume.points = tail.finish(now, rows);
   for (std::size_t i = 0; i < rows.rows_count(); ++i) resume.rows.emplace_back(rows.row(i));
   return resume;

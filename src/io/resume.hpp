@@ -17,9 +17,11 @@ struct Resume {
 };
 
 /// Looks at the sealed segments that are still there and at the sidecars of the files made from earlier ones.
-/// The caller holds the recording's lock; nothing is changed. `now` ends the time that is named as not
-/// recorded. FileError when the tree cannot be read.
+/// `overheard` are encoded inputs that somebody else read beside the last run and after it: they are taken
+/// like the frames it left. The caller holds the recording's lock; nothing is changed. `now` ends the time
+/// that is named as not recorded. FileError when the tree cannot be read.
 Resume find_resume(const std::filesystem::path& directory, const std::filesystem::path& second_directory,
-                   std::span<const std::string> symbols, base::LocalTime now);
+                   std::span<const std::string> symbols, std::span<const std::string> overheard,
+                   base::LocalTime now);
 
 }  // namespace phoenix::io

@@ -122,7 +122,9 @@ class Peer final : public Link {
            (64u << 10);
   }
 
-  void link_up(base::LocalTime now) override { set_timer(now + owner_.options().idle_timeout); }
+  void link_up(base::LocalTime now) override {
+    set_timer(now + std::min(owner_.options().idle_timeout, owner_.options().request_timeout));
+  }
   void link_input(base::LocalTime now) override;
   void link_down(LinkFault, const std::string&, base::LocalTime) override {
     end(no_close_frame, Ending::orderly);

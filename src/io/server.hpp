@@ -82,10 +82,11 @@ struct ServerOptions {
   std::size_t header_bytes_max = 16u << 10;
   std::size_t body_bytes_max = 1u << 20;
   std::size_t message_bytes_max = 1u << 20;
-  std::size_t output_bytes_max = 8u << 20;             ///< unsent bytes of a peer; more ends it with 1008
-  std::size_t sockets_max = 1024;                      ///< more are closed at once
-  base::Duration request_timeout = base::seconds{10};  ///< from the first byte of a request to its last
-  base::Duration idle_timeout = base::minutes{2};      ///< between requests of one connection
+  std::size_t output_bytes_max = 8u << 20;  ///< unsent bytes of a peer; more ends it with 1008
+  std::size_t sockets_max = 1024;           ///< more are closed at once
+  /// From the first byte of a request to its last, and from the opening to the first byte of the first.
+  base::Duration request_timeout = base::seconds{10};
+  base::Duration idle_timeout = base::minutes{2};  ///< between requests of one connection
   ServerDeflate deflate = ServerDeflate::refuse;
   ContextTakeover context_takeover = ContextTakeover::keep;  ///< of what the server sends
   WindowBits window_bits = WindowBits::unsaid;               ///< say server_max_window_bits=15 in the answer

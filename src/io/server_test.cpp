@@ -147,6 +147,15 @@ TEST(Server, an_idle_connection_is_closed) {
   EXPECT_EQ(peer.read_to_end(), "");
 }
 
+TEST(Server, a_connection_that_never_begins_to_ask_is_closed_long_before_an_idle_one) {
+  ServerOptions options;
+  options.request_timeout = base::milliseconds{30};
+  ScriptedServer server{options};
+  server.start();
+  RawSocket peer = RawSocket::connect(server.server().plain_port());
+  EXPECT_EQ(peer.read_to_end(), "");
+}
+
 TEST(Server, head_and_no_content_have_no_body) {
   ScriptedServer server;
   server.http = [](CallId, const HttpCall& call) {

@@ -173,6 +173,7 @@ RunResult run(const RunOptions& options, const WorldOptions& world_options) {
     while (world.now() < until && checkers.violations().empty() && !world.end()) {
       world.run_until(std::min(until, world.now() + looks_every));
       checkers.look();
+      if (options.progress) options.progress(world.now() - world_options.start);
     }
   };
   const LocalTime end = world_options.start + options.length;

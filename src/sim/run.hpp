@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct RunOptions {
   std::vector<exchange::FaultKind> kinds;  ///< that may be drawn; empty: all
   Market market = Market::drawn;
   Recorded recorded = Recorded::all;
+  /// Told now and then how much of `length` has passed; never less than before. May be empty.
+  std::function<void(base::Duration passed)> progress;
 };
 
 /// What one seed came to.

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -42,6 +43,12 @@ class HmacKey {
   }
   HmacKey(const HmacKey&) = delete;
   HmacKey& operator=(const HmacKey&) = delete;
+  /// Where OpenSSL has its private keys: kept out of swap and core files if the process made such memory.
+  static void* operator new(std::size_t size) {
+    if (void* const room = OPENSSL_secure_malloc(size)) return room;
+    throw std::bad_alloc{};
+  }
+  static void operator delete(void* room, std::size_t size) { OPENSSL_secure_clear_free(room, size); }
   ~HmacKey() {
     OPENSSL_cleanse(&inner_, sizeof inner_);
     OPENSSL_cleanse(&outer_, sizeof outer_);
