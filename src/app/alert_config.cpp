@@ -1,6 +1,7 @@
 #include "app/alert_config.hpp"
 
 #include "app/config.hpp"
+#include "app/secret_file.hpp"
 
 #include <algorithm>
 #include <array>
@@ -252,33 +253,22 @@ AlertSecrets load_alert_secrets(const AlertConfig& config) {
     }
     return secrets;
   }
-  std::istringstream lines{read_secret_file(config.secrets_file, "file of alert secrets")};
-  int number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    const auto trim = [](const std::string& text) {
-      const auto first = text.find_first_not_of(" \t\r");
-      return first == std::string::npos ? std::string{}
-                                        : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-    };
-    line = trim(line);
-    if (line.empty() || line[0] == '#') continue;
-    const auto equals = line.find('=');
-    const auto key = trim(line.substr(0, equals));
-    const auto dot = key.rfind('.');
-    const auto channel = std::find_if(config.channels.begin(), config.channels.end(),
-                                      [&](const AlertChannel& c) { return c.name == key.substr(0, dot); });
-    const bool is_known = equals != std::string::npos && dot != std::string::npos &&
-                          channel != config.channels.end() &&
+  const auto content = read_secret_file(config.secrets_file, "file of alert secrets");
+  for (const auto& line : secret_lines(content.view())) {
+    const auto dot = line.key.rfind('.');
+    const auto channel =
+        std::find_if(config.channels.begin(), config.channels.end(),
+                     [&](const AlertChannel& c) { return c.name == line.key.substr(0, dot); });
+    const bool is_known = dot != std::string_view::npos && channel != config.channels.end() &&
                           std::any_of(secret_rules.begin(), secret_rules.end(), [&](const SecretRule& r) {
-                            return r.key == key.substr(dot + 1) && may_have(channel->kind, r.key);
+                            return r.key == line.key.substr(dot + 1) && may_have(channel->kind, r.key);
                           });
     if (!is_known)
       throw StartError(
           fmt::format("{}:{}: must be CHANNEL.url=, CHANNEL.secret=, CHANNEL.token= or "
                       "CHANNEL.password= of a configured channel that has one",
-                      config.secrets_file, number));
-    secrets[key] = trim(line.substr(equals + 1));
+                      config.secrets_file, line.number));
+    secrets.insert_or_assign(std::string{line.key}, line.value);
   }
   return secrets;
 }

@@ -140,7 +140,7 @@ void AlertHost::perform(const ops::AlertKill& kill) {
   try {
     actions_.kill(kill.reason);
   } catch (const io::FileError& fault) {
-    log_(engine::Severity::error, fault.what());
+    log_(engine::Severity::error, fmt::format("kill latch not kept: {}", fault.what()));
   }
 }
 

@@ -21,7 +21,7 @@ int backtest(const ReplayArguments& arguments) {
     fmt::print(stderr, "the data holds nothing of {}: it is left out\n", missing);
   const base::LocalTime begin = clock.now();
   {
-    Progress progress{"trading"};
+    Progress progress{"trading", {}, arguments.format};
     report.run = run_backtest(arguments.backtest, config, report.scan,
                               [&](std::uint64_t done, std::uint64_t total) { progress.show(done, total); });
   }

@@ -45,10 +45,12 @@ bool begins_small(const Config& config, const RunArguments& arguments);
 /// Whether no check of the preflight may fail.
 bool needs_preflight(const Config& config, const RunArguments& arguments);
 
+enum class TakeOver : std::uint8_t { no, yes };
 struct RecordArguments {
   std::filesystem::path config;           ///< empty: the defaults, on the live venue
   std::optional<base::Duration> run_for;  ///< empty: as configured, else until a signal
   InsecureBind insecure_bind = InsecureBind::no;
+  TakeOver take_over = TakeOver::no;  ///< yes: from whoever records there now
 };
 int record(const RecordArguments& arguments);
 

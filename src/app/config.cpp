@@ -1,6 +1,7 @@
 #include "app/config.hpp"
 
 #include "app/maker_settings.hpp"
+#include "app/secret_file.hpp"
 #include "io/files.hpp"
 #include "model/symbol_table.hpp"
 #include "ops/status.hpp"
@@ -8,12 +9,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <set>
-#include <sstream>
 #include <tuple>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 namespace phoenix::app {
@@ -155,12 +153,25 @@ void read_hosts(ConfigSection& g, Purpose purpose, Config& config) {
   if (*venue_word != "live" && venue::binance::is_live(config.hosts)) {
     g.error("venue", fmt::format("is {} but a host given is not a test host or this machine", *venue_word));
   }
+  if (*venue_word == "local") return;
+  for (const auto& [key, host] : {std::pair{"rest_url", &config.hosts.rest},
+                                  {"stream_url", &config.hosts.streams},
+                                  {"order_api_url", &config.hosts.ws_api}}) {
+    if (host->transport == HostAddress::Transport::plain)
+      g.error(key, "must be encrypted: only a local venue is spoken to without TLS");
+  }
 }
 
 void read_global(ConfigSection& g, Purpose purpose, Config& config) {
   read_hosts(g, purpose, config);
   if (purpose == Purpose::record) config.deflate = Switch::on;  // latency costs a recorder nothing
   read_settings(g, purpose, global_settings(), config);
+  const auto& hosts = config.hosts;
+  const bool all_live = venue::binance::is_live_host(hosts.rest.host) &&
+                        venue::binance::is_live_host(hosts.streams.host) &&
+                        venue::binance::is_live_host(hosts.ws_api.host);
+  if (!config.ca_file.empty() && all_live)
+    g.error("ca_file", "is for test venues: a live host proves itself by the system's certificates");
   for (const char* key : {"snapshot_path", "snapshot_interval"})
     g.refuse(key, "state is kept in data_dir and taken from the venue at each start: leave this out");
   auto& account_guard = config.engine.account_guard;
@@ -314,84 +325,55 @@ Config load_config(const std::filesystem::path& path, Purpose purpose, const Env
   return std::move(*parsed.config);
 }
 
-std::string read_secret_file(const std::string& path, std::string_view what) {
-  struct stat info{};
-  const auto refuse = [&](std::string_view why) {
-    throw StartError(fmt::format("{}: the {} {}", path, what, why));
-  };
-  if (::lstat(path.c_str(), &info) != 0) throw StartError(fmt::format("{}: cannot read the {}", path, what));
-  if (S_ISLNK(info.st_mode)) refuse("must not be a symbolic link");
-  if (!S_ISREG(info.st_mode)) refuse("must be a regular file");
-  if (info.st_uid != ::geteuid()) refuse("must belong to the user who runs phoenix");
-  if ((info.st_mode & 0077) != 0)
-    refuse(fmt::format("must have mode 0600, was {:04o}", info.st_mode & 07777));
-  try {
-    return io::read_file(path);
-  } catch (const io::FileError& fault) {
-    throw StartError(fault.what());
-  }
-}
-
 namespace {
 
 Credentials read_credentials_file(const std::string& path) {
   Credentials credentials;
-  std::istringstream lines{read_secret_file(path, "credentials file")};
-  std::string line;
-  int number = 0;
-  while (std::getline(lines, line)) {
-    ++number;
-    const auto trim = [](const std::string& text) {
-      const auto first = text.find_first_not_of(" \t\r");
-      return first == std::string::npos ? std::string{}
-                                        : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-    };
-    line = trim(line);
-    if (line.empty() || line[0] == '#') continue;
-    const auto equals = line.find('=');
-    const auto key = trim(line.substr(0, equals));
-    const auto value = equals == std::string::npos ? std::string{} : trim(line.substr(equals + 1));
-    if (key == "api_key") {
-      credentials.api_key = value;
-    } else if (key == "api_secret") {
-      credentials.hmac_secret = value;
-    } else if (key == "ed25519_key_file") {
-      try {
-        credentials.ed25519_pem = io::read_file(value);
-      } catch (const io::FileError& fault) {
-        throw StartError(fault.what());
-      }
+  const auto content = read_secret_file(path, "credentials file");
+  for (const auto& line : secret_lines(content.view())) {
+    if (line.key == "api_key") {
+      credentials.api_key = line.value;
+    } else if (line.key == "api_secret") {
+      credentials.hmac_secret = io::Secret{line.value};
+    } else if (line.key == "ed25519_key_file") {
+      credentials.ed25519_pem = read_secret_file(std::string{line.value}, "private key");
     } else {
       throw StartError(
-          fmt::format("{}:{}: must be one of api_key=, api_secret=, ed25519_key_file=", path, number));
+          fmt::format("{}:{}: must be one of api_key=, api_secret=, ed25519_key_file=", path, line.number));
     }
   }
   return credentials;
 }
 
-std::string from_environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string{} : std::string{value};
-}
-
 }  // namespace
 
 Credentials load_credentials(const Config& config) {
+  io::seal_process();
   Credentials credentials;
   std::string source;
   if (!config.credentials_file.empty()) {
     source = config.credentials_file;
     credentials = read_credentials_file(source);
   } else {
-    source = "the environment (BINANCE_API_KEY, BINANCE_API_SECRET)";
-    credentials.api_key = from_environment("BINANCE_API_KEY");
-    credentials.hmac_secret = from_environment("BINANCE_API_SECRET");
+    source = fmt::format("the environment (BINANCE_API_KEY, {})", secret_variable);
+    if (const char* key = std::getenv("BINANCE_API_KEY"); key != nullptr) credentials.api_key = key;
+    credentials.hmac_secret = io::take_from_environment(secret_variable);
   }
   if (credentials.api_key.empty()) throw StartError("no API key in " + source);
   if (credentials.hmac_secret.empty() == credentials.ed25519_pem.empty()) {
     throw StartError("one of an API secret and an Ed25519 key is needed in " + source);
   }
   return credentials;
+}
+
+venue::binance::Signer signer_of(const Credentials& credentials) {
+  using venue::binance::Signer;
+  try {
+    return credentials.ed25519_pem.empty() ? Signer::hmac(credentials.hmac_secret.view())
+                                           : Signer::ed25519_pem(credentials.ed25519_pem.view());
+  } catch (const std::invalid_argument& fault) {
+    throw StartError(fault.what());
+  }
 }
 
 }  // namespace phoenix::app

@@ -3,11 +3,14 @@
 #include "app/alert_config.hpp"
 #include "app/config_reader.hpp"
 #include "app/first_start.hpp"
+#include "app/log_settings.hpp"
 #include "app/recording_config.hpp"
 #include "app/setting.hpp"
 #include "engine/options.hpp"
+#include "io/secret.hpp"
 #include "venue/binance/rest_answers.hpp"
 #include "venue/binance/routes.hpp"
+#include "venue/binance/sign.hpp"
 
 #include <filesystem>
 #include <optional>
@@ -49,7 +52,7 @@ struct Config {
   std::string metrics_token_file;  ///< empty: PHOENIX_METRICS_TOKEN of the environment, else no token
   BeyondLoopback beyond_loopback = BeyondLoopback::with_token;  ///< not a setting: of the command line only
   std::optional<std::uint16_t> metrics_port = std::uint16_t{9090};  ///< empty: none; 0: any free one
-  std::string log_level = "info";
+  LogSettings log;
   Switch apply_account_settings = Switch::off;  ///< on: a start sets what `account` wishes
   std::vector<AccountWish> account;             ///< of the symbols of `symbols`, in their order
   std::vector<EffectiveSetting> effective;      ///< but for the recorder's, which are in `recording`
@@ -78,18 +81,20 @@ ParsedConfig parse_config(const std::string& yaml_text, Purpose purpose = Purpos
 Config load_config(const std::filesystem::path& path, Purpose purpose = Purpose::run,
                    const Environment& environment = {});
 
-/// The whole of a file that holds a secret: mode 0600, owned by us, no symlink. `what` it is, for the
-/// StartError.
-std::string read_secret_file(const std::string& path, std::string_view what);
-
 /// An API key and its secret or private key.
 struct Credentials {
   std::string api_key;
-  std::string hmac_secret;  ///< one of these two is set
-  std::string ed25519_pem;
+  io::Secret hmac_secret;  ///< one of these two is set
+  io::Secret ed25519_pem;
 };
-/// From `config.credentials_file` (mode 0600, owned by us, no symlink), else from the environment. Throws
+/// From `config.credentials_file` (io::read_secret_file, as the key file it may name), else from the
+/// environment, which does not hold the secret any more afterwards. Seals the process first. Throws
 /// StartError.
 Credentials load_credentials(const Config& config);
+/// Throws StartError when they are none.
+venue::binance::Signer signer_of(const Credentials& credentials);
+
+/// The variable that holds the API secret where no file does.
+inline constexpr const char* secret_variable = "BINANCE_API_SECRET";
 
 }  // namespace phoenix::app

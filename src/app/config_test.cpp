@@ -5,6 +5,7 @@
 #include "app/maker_settings.hpp"
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <regex>
@@ -146,6 +147,30 @@ TEST(Config, d01_a_test_venue_with_a_live_host_is_refused) {
   const auto error =
       only_error(replaced(good, "venue: testnet", "venue: testnet\n  rest_url: https://fapi.binance.com"));
   EXPECT_NE(error.find("is not a test host"), std::string::npos) << error;
+}
+
+TEST(Config, a_live_host_is_spoken_to_with_tls_that_the_systems_certificates_prove) {
+  const auto live = [](const std::string& more) {
+    return replaced(good, "venue: testnet", "venue: live" + more);
+  };
+  EXPECT_TRUE(parse_config(live("")).config.has_value());
+  EXPECT_NE(only_error(live("\n  rest_url: http://fapi.binance.com")).find("rest_url: must be encrypted"),
+            std::string::npos);
+  EXPECT_NE(only_error(live("\n  order_api_url: ws://fapi.example/ws-fapi/v1")).find("must be encrypted"),
+            std::string::npos);
+  EXPECT_NE(only_error(live("\n  ca_file: mine.pem")).find("ca_file: is for test venues"), std::string::npos);
+  EXPECT_NE(only_error(replaced(good, "venue: testnet", "venue: testnet\n  stream_url: ws://127.0.0.1:1"))
+                .find("encrypted"),
+            std::string::npos);
+}
+
+TEST(Config, no_setting_turns_the_proof_of_a_host_off) {
+  const auto parsed = parse_config(good);
+  ASSERT_TRUE(parsed.config.has_value());
+  for (const auto& setting : parsed.config->effective) {
+    for (const auto* word : {"insecure", "verify", "tls", "ssl", "certificate"})
+      EXPECT_EQ(setting.name.find(word), std::string::npos) << setting.name;
+  }
 }
 
 TEST(Config, d19_placeholders_are_refused) {
@@ -304,7 +329,45 @@ TEST_F(CredentialsFile, is_read_when_only_its_owner_may) {
   write("# mine\napi_key = k\napi_secret = s\n", 0600);
   const auto credentials = load_credentials(config_);
   EXPECT_EQ(credentials.api_key, "k");
-  EXPECT_EQ(credentials.hmac_secret, "s");
+  EXPECT_EQ(credentials.hmac_secret.view(), "s");
+}
+
+TEST_F(CredentialsFile, names_a_private_key_that_only_its_owner_may_read_either) {
+  const auto key = path_ + ".pem";
+  std::ofstream{key} << "pem";
+  ::chmod(key.c_str(), 0644);
+  write("api_key=k\r\ned25519_key_file = " + key + "\r\n", 0600);
+  EXPECT_NE(fault().find(key + ": the private key must have mode 0600"), std::string::npos) << fault();
+  ::chmod(key.c_str(), 0600);
+  EXPECT_EQ(load_credentials(config_).ed25519_pem.view(), "pem");
+  ::unlink(key.c_str());
+}
+
+TEST_F(CredentialsFile, may_be_handed_over_by_the_service_manager_under_its_name_alone) {
+  write("api_key=k\napi_secret=s\n", 0440);
+  const std::filesystem::path file{path_};
+  config_.credentials_file = file.filename().string();
+  ::setenv("CREDENTIALS_DIRECTORY", file.parent_path().c_str(), 1);
+  EXPECT_EQ(fault(), "");
+  EXPECT_EQ(load_credentials(config_).hmac_secret.view(), "s");
+  ::chmod(path_.c_str(), 0444);
+  EXPECT_NE(fault().find("must have mode 0600, was 0444"), std::string::npos) << fault();
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+  config_.credentials_file = path_;
+  ::chmod(path_.c_str(), 0440);
+  EXPECT_NE(fault().find("must have mode 0600, was 0440"), std::string::npos) << fault();
+}
+
+TEST_F(CredentialsFile, or_the_environment_has_them_and_the_secret_is_in_it_no_longer) {
+  ::setenv("BINANCE_API_KEY", "k", 1);
+  ::setenv("BINANCE_API_SECRET", "s3cret", 1);
+  const char* const there = ::getenv("BINANCE_API_SECRET");
+  const auto credentials = load_credentials(config_);
+  EXPECT_EQ(credentials.api_key, "k");
+  EXPECT_EQ(credentials.hmac_secret.view(), "s3cret");
+  EXPECT_EQ(::getenv("BINANCE_API_SECRET"), nullptr);
+  EXPECT_EQ(std::string_view(there, 6), std::string_view("\0\0\0\0\0\0", 6));
+  ::unsetenv("BINANCE_API_KEY");
 }
 
 TEST_F(CredentialsFile, is_refused_when_others_may_read_it) {

@@ -15,10 +15,10 @@ namespace phoenix::app {
 namespace {
 
 /// Of `global`: the pace and the limits. Everything else of it belongs to a start.
-constexpr std::array<std::string_view, 11> global_reloads{
+constexpr std::array<std::string_view, 12> global_reloads{
     "total_notional_max",   "quote_interval_ms",        "requote_min_move_bps",   "account_drawdown",
     "account_stop_delay_s", "total_notional_tolerance", "total_notional_dwell_s", "messages_1s_max",
-    "messages_10s_max",     "duplicates_max",           "duplicate_window_ms"};
+    "messages_10s_max",     "duplicates_max",           "duplicate_window_ms",    "log_level"};
 /// Of a symbol: what the venue and the estimators were asked for at the start.
 constexpr std::array<std::string_view, 6> symbol_starts{
     "margin_type", "leverage", "tick_size", "min_qty", "vpin_bucket_size", "vpin_num_buckets"};
@@ -30,6 +30,22 @@ bool reloads(std::string_view name) {
   const auto in = [&](const auto& keys) { return std::find(keys.begin(), keys.end(), key) != keys.end(); };
   if (section == "alerts") return false;
   return section == "global" ? in(global_reloads) : !in(symbol_starts);
+}
+
+/// All settings in force.
+std::vector<EffectiveSetting> all_of(const Config& config, Purpose purpose) {
+  auto all = config.effective;
+  if (purpose == Purpose::record)
+    all.insert(all.end(), config.recording.effective.begin(), config.recording.effective.end());
+  return all;
+}
+
+/// Of a recorder only the log's level may change.
+void keep_to_log_level(ConfigChange& change) {
+  for (auto& line : std::exchange(change.changed, {})) {
+    auto& to = line.starts_with("global.log_level ") ? change.changed : change.restarts;
+    to.push_back(std::move(line));
+  }
 }
 
 }  // namespace
@@ -49,10 +65,11 @@ ConfigChange compare(const std::vector<EffectiveSetting>& before,
   return change;
 }
 
-ConfigWatch::ConfigWatch(std::filesystem::path path, Config config, Log log)
+ConfigWatch::ConfigWatch(std::filesystem::path path, Config config, Log log, Purpose purpose)
     : path_{std::move(path)},
       config_{std::move(config)},
       log_{std::move(log)},
+      purpose_{purpose},
       seen_{stamp()},
       taken_{seen_} {}
 
@@ -86,12 +103,13 @@ std::optional<std::string> ConfigWatch::read() {
   };
   Config next;
   try {
-    next = load_config(path_, Purpose::run, recorder_environment());
+    next = load_config(path_, purpose_, recorder_environment());
     if (config_.first_start) hold_to(*config_.first_start, next);
   } catch (const StartError& fault) {
     return refuse(fault.what());
   }
-  const auto change = compare(config_.effective, next.effective);
+  auto change = compare(all_of(config_, purpose_), all_of(next, purpose_));
+  if (purpose_ == Purpose::record) keep_to_log_level(change);
   if (!change.restarts.empty())
     return refuse(fmt::format("needs a restart: {}", fmt::join(change.restarts, "; ")));
   if (change.changed.empty()) return std::nullopt;

@@ -5,6 +5,7 @@
 #include "base/time.hpp"
 #include "engine/action.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -32,12 +33,15 @@ class ConfigWatch {
   using Log = std::function<void(engine::Severity, std::string_view)>;
 
   /// `config` is what runs now, read from `path`.
-  ConfigWatch(std::filesystem::path path, Config config, Log log);
+  ConfigWatch(std::filesystem::path path, Config config, Log log, Purpose purpose = Purpose::run);
 
   /// The text to hand to the engine, once, when a new file may be applied. One stat when nothing changed.
   std::optional<std::string> poll(base::LocalTime now);
-  std::uint64_t applied() const { return applied_; }
-  std::uint64_t refused() const { return refused_; }
+  /// What runs now.
+  const Config& config() const { return config_; }
+  /// From any thread.
+  std::uint64_t applied() const { return applied_.load(std::memory_order_relaxed); }
+  std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
   static constexpr base::Duration settle = base::milliseconds{300};
 
@@ -55,9 +59,10 @@ class ConfigWatch {
   std::filesystem::path path_;
   Config config_;
   Log log_;
+  Purpose purpose_;
   std::optional<Stamp> seen_, taken_;
   base::LocalTime seen_at_{};
-  std::uint64_t applied_ = 0, refused_ = 0;
+  std::atomic<std::uint64_t> applied_ = 0, refused_ = 0;
 };
 
 }  // namespace phoenix::app

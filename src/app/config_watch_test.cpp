@@ -93,6 +93,29 @@ TEST_F(ConfigWatchTest, a_file_with_errors_is_refused_and_told_once) {
   EXPECT_THAT(ask_for(base::seconds{2}), testing::SizeIs(1));
 }
 
+TEST_F(ConfigWatchTest, the_level_of_the_log_may_change) {
+  write(text_with("0.26", "2\n  log_level: debug"));
+  EXPECT_THAT(ask_for(base::seconds{2}), testing::SizeIs(1));
+  EXPECT_THAT(log_, ElementsAre("configuration global.log_level info -> debug"));
+  EXPECT_EQ(watch_->config().log.level, "debug");
+}
+
+TEST_F(ConfigWatchTest, of_a_recorder_nothing_else_may_change) {
+  write(text_with("0.26") + "recording:\n  rotate_s: 60\n");
+  watch_.emplace(
+      file_, load_config(file_, Purpose::record),
+      [this](engine::Severity, std::string_view line) { log_.emplace_back(line); }, Purpose::record);
+  write(text_with("0.26", "2\n  log_level: warning") + "recording:\n  rotate_s: 60\n");
+  EXPECT_THAT(ask_for(base::seconds{2}), testing::SizeIs(1));
+  EXPECT_EQ(watch_->config().log.level, "warning");
+  write(text_with("0.30", "2\n  log_level: info") + "recording:\n  rotate_s: 30\n");
+  EXPECT_THAT(ask_for(base::seconds{2}), IsEmpty());
+  EXPECT_THAT(log_.back(), HasSubstr("needs a restart"));
+  EXPECT_THAT(log_.back(), HasSubstr("ETHUSDC.net_max 0.26 -> 0.3"));
+  EXPECT_THAT(log_.back(), HasSubstr("rotate_s 60 -> 30"));
+  EXPECT_EQ(watch_->config().log.level, "warning");
+}
+
 TEST_F(ConfigWatchTest, a_file_that_is_gone_changes_nothing) {
   std::filesystem::remove(file_);
   EXPECT_THAT(ask_for(base::seconds{2}), IsEmpty());

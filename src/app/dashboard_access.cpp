@@ -1,6 +1,6 @@
 #include "app/dashboard_access.hpp"
 
-#include "io/files.hpp"
+#include "app/secret_file.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <openssl/crypto.h>
 
 namespace phoenix::app {
 namespace {
@@ -24,18 +25,8 @@ std::string_view without_port(std::string_view host) {
 }
 
 /// Takes as long whatever the two have in common.
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned>(static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]));
-  return difference == 0;
-}
-
-std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  return first == std::string::npos ? std::string{}
-                                    : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+bool is_same_token(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 }  // namespace
@@ -56,23 +47,32 @@ DashboardAccess::Answer DashboardAccess::same_origin(const io::HttpCall& call) c
 DashboardAccess::Answer DashboardAccess::may_read(const io::HttpCall& call, base::LocalTime now) {
   if (const auto answer = same_origin(call); answer != Answer::granted) return answer;
   if (!reading_needs_token_) return Answer::granted;
-  const auto header = call.header("authorization");
-  return check_token(header.starts_with("Bearer ") ? header.substr(7) : std::string_view{}, now);
+  return check_token(bearer_of(call), call.remote, now);
 }
 
 DashboardAccess::Answer DashboardAccess::may_act(const io::HttpCall& call, base::LocalTime now) {
   if (const auto answer = same_origin(call); answer != Answer::granted) return answer;
-  const auto header = call.header("authorization");
-  return check_token(header.starts_with("Bearer ") ? header.substr(7) : std::string_view{}, now);
+  return check_token(bearer_of(call), call.remote, now);
 }
 
-DashboardAccess::Answer DashboardAccess::check_token(std::string_view token, base::LocalTime now) {
+DashboardAccess::Answer DashboardAccess::check_token(std::string_view token, std::string_view remote,
+                                                     base::LocalTime now) {
   if (token_.empty()) return Answer::locked;
-  while (!wrong_.empty() && now - wrong_.front() >= tries_window) wrong_.pop_front();
-  if (wrong_.size() >= tries_max) return Answer::too_many_tries;
-  if (equal_in_constant_time(token, token_)) return Answer::granted;
-  if (!token.empty()) wrong_.push_back(now);
+  while (!wrong_.empty() && now - wrong_.front().at >= tries_window) wrong_.pop_front();
+  const auto address = without_port(remote);
+  const auto tries = std::count_if(wrong_.begin(), wrong_.end(),
+                                   [&](const auto& wrong) { return wrong.address == address; });
+  if (static_cast<std::size_t>(tries) >= tries_max || wrong_.size() >= all_tries_max)
+    return Answer::too_many_tries;
+  if (is_same_token(token, token_)) return Answer::granted;
+  if (token.empty()) return Answer::wrong_token;
+  wrong_.push_back({now, std::string{address}});
   return Answer::wrong_token;
+}
+
+std::string_view bearer_of(const io::HttpCall& call) {
+  const auto header = call.header("authorization");
+  return header.starts_with("Bearer ") ? header.substr(7) : std::string_view{};
 }
 
 std::string_view describe(DashboardAccess::Answer answer) {
@@ -99,21 +99,28 @@ bool is_ip_address(const std::string& text) {
          ::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
 }
 
-DashboardAccess load_dashboard_access(const Config& config) {
+std::string metrics_token(const Config& config) {
   std::string token, source;
   if (!config.metrics_token_file.empty()) {
     source = config.metrics_token_file;
-    token = trimmed(read_secret_file(source, "token file"));
+    token = trimmed(read_secret_file(source, "token file").view());
   } else if (const char* given = std::getenv("PHOENIX_METRICS_TOKEN"); given != nullptr && *given != '\0') {
     source = "PHOENIX_METRICS_TOKEN";
     token = trimmed(given);
+  } else {
+    return {};
   }
-  if (!source.empty() && (token.size() < token_bytes_min || token.size() > token_bytes_max)) {
+  if (token.size() < token_bytes_min || token.size() > token_bytes_max) {
     throw StartError(fmt::format("{}: the token of the metrics port must have {} to {} characters", source,
                                  token_bytes_min, token_bytes_max));
   }
   const bool visible = std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (!visible) throw StartError(source + ": the token of the metrics port must be one word of ASCII");
+  return token;
+}
+
+DashboardAccess load_dashboard_access(const Config& config) {
+  auto token = metrics_token(config);
   const bool loopback = is_loopback_address(config.metrics_address);
   if (config.metrics_port && !loopback && token.empty() &&
       config.beyond_loopback == BeyondLoopback::with_token) {

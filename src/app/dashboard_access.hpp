@@ -36,27 +36,39 @@ class DashboardAccess {
   Answer same_origin(const io::HttpCall& call) const;
   /// A request that changes something.
   Answer may_act(const io::HttpCall& call, base::LocalTime now);
-  /// A token that came by another way than a header. At most ten wrong ones a minute are looked at.
-  Answer check_token(std::string_view token, base::LocalTime now);
+  /// A token that came by another way than a header, from `remote` (address:port). Of one address at most ten
+  /// wrong ones a minute are looked at, so that who guesses locks nobody else out; of all together a
+  /// thousand.
+  Answer check_token(std::string_view token, std::string_view remote, base::LocalTime now);
 
  private:
+  struct WrongToken {
+    base::LocalTime at;
+    std::string address;
+  };
   static constexpr std::size_t tries_max = 10;
+  static constexpr std::size_t all_tries_max = 1000;
   static constexpr base::Duration tries_window = base::minutes{1};
 
   std::string token_;
   bool is_loopback_ = true, reading_needs_token_ = false;
-  std::deque<base::LocalTime> wrong_;  ///< newest last
+  std::deque<WrongToken> wrong_;  ///< newest last
 };
 
+/// The token a request shows; empty when it shows none.
+std::string_view bearer_of(const io::HttpCall& call);
 /// In words, for the one who was refused.
 std::string_view describe(DashboardAccess::Answer answer);
+
+/// The token of `metrics_token_file` (io::read_secret_file), else of PHOENIX_METRICS_TOKEN, else empty.
+/// StartError for one that is too short to be one.
+std::string metrics_token(const Config& config);
 
 bool is_loopback_address(std::string_view address);
 bool is_ip_address(const std::string& text);
 
-/// From the configuration: the token of `metrics_token_file` (mode 0600, owned by us, no symlink), else of
-/// PHOENIX_METRICS_TOKEN, else none. StartError for a token that is too short, a file anybody else could
-/// read, and an address beyond this machine with neither token nor `anybody`.
+/// From the configuration. StartError for what `metrics_token` refuses, and for an address beyond this
+/// machine with neither token nor `anybody`.
 DashboardAccess load_dashboard_access(const Config& config);
 
 }  // namespace phoenix::app

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
@@ -70,10 +71,26 @@ TEST_F(DashboardAccessTest, without_a_token_nothing_can_be_done) {
   EXPECT_EQ(access.may_read(call("localhost"), at_s(0)), Answer::granted);
 }
 
-TEST_F(DashboardAccessTest, guessing_is_slow) {
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(loopback_.check_token("wrong", at_s(i)), Answer::wrong_token);
-  EXPECT_EQ(loopback_.check_token(token, at_s(10)), Answer::too_many_tries);
-  EXPECT_EQ(loopback_.check_token(token, at_s(61)), Answer::granted);
+TEST_F(DashboardAccessTest, guessing_is_slow_from_whatever_port) {
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(loopback_.check_token("wrong", fmt::format("10.0.0.1:{}", i), at_s(i)), Answer::wrong_token);
+  }
+  EXPECT_EQ(loopback_.check_token(token, "10.0.0.1:99", at_s(10)), Answer::too_many_tries);
+  EXPECT_EQ(loopback_.check_token(token, "10.0.0.1:99", at_s(61)), Answer::granted);
+}
+
+TEST_F(DashboardAccessTest, who_guesses_locks_nobody_else_out) {
+  for (int i = 0; i < 20; ++i) static_cast<void>(loopback_.check_token("wrong", "10.0.0.1:1", at_s(0)));
+  EXPECT_EQ(loopback_.check_token(token, "10.0.0.1:2", at_s(1)), Answer::too_many_tries);
+  EXPECT_EQ(loopback_.check_token(token, "10.0.0.2:1", at_s(1)), Answer::granted);
+}
+
+TEST_F(DashboardAccessTest, all_together_guess_a_thousand_times_a_minute) {
+  for (int i = 0; i < 1000; ++i)
+    EXPECT_EQ(loopback_.check_token("wrong", fmt::format("10.0.{}.{}:1", i / 250, i % 250), at_s(0)),
+              Answer::wrong_token);
+  EXPECT_EQ(loopback_.check_token(token, "192.168.0.1:1", at_s(1)), Answer::too_many_tries);
+  EXPECT_EQ(loopback_.check_token(token, "192.168.0.1:1", at_s(60)), Answer::granted);
 }
 
 TEST_F(DashboardAccessTest, an_address_beyond_this_machine_is_read_with_the_token_only) {
@@ -108,8 +125,10 @@ TEST_F(DashboardFiles, a_token_that_others_can_read_is_refused) {
   EXPECT_THROW(static_cast<void>(load_dashboard_access(config)), StartError);
   ::chmod(path.c_str(), 0600);
   EXPECT_TRUE(load_dashboard_access(config).has_token());
+  EXPECT_EQ(metrics_token(config), token);
   std::ofstream{path} << "short";
   EXPECT_THROW(static_cast<void>(load_dashboard_access(config)), StartError);
+  EXPECT_THROW(static_cast<void>(metrics_token(config)), StartError);
 }
 
 TEST_F(DashboardFiles, the_audit_log_keeps_who_asked_for_what_and_is_for_us_alone) {

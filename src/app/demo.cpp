@@ -17,7 +17,6 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 
@@ -52,14 +51,6 @@ class TemporaryDirectory {
  private:
   std::filesystem::path path_;
 };
-
-/// What the dashboard's actions ask for: new for each demo.
-std::string make_token() {
-  std::random_device random;
-  std::string token;
-  for (int i = 0; i < 4; ++i) token += fmt::format("{:08x}", random());
-  return token;
-}
 
 struct Summary {
   bool all_had_orders = true;
@@ -175,14 +166,15 @@ int demo(const DemoArguments& arguments) {
     if (!parsed.config) throw StartError(describe("the demo's configuration", parsed.errors));
     parsed.config->metrics_port = arguments.metrics_port;
     std::filesystem::create_directories(data_dir);
-    const auto token = make_token();
+    const auto token = io::random_hex(16);  // what the dashboard's actions ask for
     parsed.config->metrics_token_file = (data_dir / "dashboard-token").string();
     io::write_file_atomically(parsed.config->metrics_token_file, token + "\n", 0600);
-    const auto log = make_logger("info", data_dir / "phoenix.log");
+    const Log log{{.file = (data_dir / "phoenix.log").string()}};
     MortalMaker maker{[&](LocalResults local_results) {
       auto made = std::make_unique<Maker>(
           clock, *parsed.config, config_text,
-          Credentials{.api_key = api_key, .hmac_secret = api_secret, .ed25519_pem = {}}, log, local_results);
+          Credentials{.api_key = api_key, .hmac_secret = io::Secret{api_secret}, .ed25519_pem = {}}, log,
+          local_results);
       parsed.config->metrics_port = made->metrics_port();  // the next one is found where this one was
       made->ops_host()->offer_faults([&](ControlRequest request, std::function<void(io::HttpReply)> answer) {
         if (request.path != "/kill") return exchange.ask(std::move(request), std::move(answer));

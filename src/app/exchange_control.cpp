@@ -13,7 +13,8 @@ using nlohmann::json;
 io::HttpReply json_reply(std::uint16_t status, const json& body) {
   io::HttpReply reply;
   reply.status = status;
-  reply.body = body.dump() + "\n";
+  // A fault may repeat what it was asked, and that may be bytes that are no text.
+  reply.body = body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
   return reply;
 }
 
@@ -157,6 +158,8 @@ ExchangeControl::~ExchangeControl() { stop(); }
 
 std::optional<io::HttpReply> ExchangeControl::on_http(io::CallId id, const io::HttpCall& call,
                                                       base::LocalTime) {
+  if (const auto answer = access_.same_origin(call); answer != DashboardAccess::Answer::granted)
+    return refusal(403, describe(answer));
   {
     const std::lock_guard lock{mutex_};
     requests_.push_back({.call = id,

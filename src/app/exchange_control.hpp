@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/dashboard_access.hpp"
 #include "base/time.hpp"
 #include "exchange/faults.hpp"
 #include "exchange/protocol.hpp"
@@ -27,7 +28,8 @@ struct ControlRequest {
 };
 
 /// The endpoint by which tests put faults on a running local exchange: an HTTP server of its own, on a thread
-/// of its own. Requests wait here for the exchange's thread, answers for this server's.
+/// of its own, for this machine alone and for no page of another site. Requests wait here for the exchange's
+/// thread, answers for this server's.
 class ExchangeControl final : public io::ServerHandler {
  public:
   /// Binds 127.0.0.1; throws std::runtime_error with one line when it cannot. `arrived` is called on this
@@ -53,6 +55,7 @@ class ExchangeControl final : public io::ServerHandler {
   void on_timer(base::LocalTime now) override;
 
  private:
+  const DashboardAccess access_;
   std::function<void()> arrived_;
   std::mutex mutex_;
   std::vector<ControlRequest> requests_;

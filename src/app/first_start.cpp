@@ -22,11 +22,6 @@ std::int64_t scaled_up(std::int64_t value, std::int64_t numerator, std::int64_t 
   return static_cast<std::int64_t>((product + denominator - 1) / denominator);
 }
 
-template <class T>
-T lesser(T configured, T bound) {
-  return std::min(configured, bound);
-}
-
 }  // namespace
 
 base::Result<FirstStart, std::string> plan_first_start(const Config& config, const model::Instrument& rules,
@@ -63,13 +58,13 @@ void hold_to(const FirstStart& first, Config& config) {
   std::erase_if(config.account, [&](const auto& wish) { return wish.symbol != first.symbol; });
   for (auto& o : symbols) {
     if (o.name != first.symbol) continue;
-    for (auto* const qty : {&o.grid.layer_size, &o.glft.layer_size}) *qty = lesser(*qty, first.layer_size);
-    for (auto* const layers : {&o.grid.layers, &o.glft.layers}) *layers = lesser(*layers, first.layers);
+    for (auto* const qty : {&o.grid.layer_size, &o.glft.layer_size}) *qty = std::min(*qty, first.layer_size);
+    for (auto* const layers : {&o.grid.layers, &o.glft.layers}) *layers = std::min(*layers, first.layers);
     for (auto* const most : {&o.grid.net_max, &o.glft.net_max, &o.limits.net_max, &o.guard.net_max})
-      *most = lesser(*most, first.net_max);
+      *most = std::min(*most, first.net_max);
   }
   auto& engine = config.engine;
-  engine.total_notional_max = lesser(engine.total_notional_max, first.total_notional_max);
+  engine.total_notional_max = std::min(engine.total_notional_max, first.total_notional_max);
   engine.account_guard.total_notional_max = engine.total_notional_max;
   config.first_start = first;
 

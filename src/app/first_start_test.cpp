@@ -162,7 +162,7 @@ TEST(Paper, keeps_nothing_where_a_real_run_keeps_it) {
 }
 
 TEST(Paper, no_two_runs_have_one_secret) {
-  EXPECT_NE(paper_credentials().hmac_secret, paper_credentials().hmac_secret);
+  EXPECT_NE(paper_credentials().hmac_secret.view(), paper_credentials().hmac_secret.view());
 }
 
 }  // namespace

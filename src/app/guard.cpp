@@ -6,6 +6,7 @@
 #include "app/venue_desk.hpp"
 #include "io/account_lock.hpp"
 #include "io/latch_file.hpp"
+#include "io/process.hpp"
 #include "io/progress_file.hpp"
 #include "io/sd_notify.hpp"
 #include "io/signals.hpp"
@@ -16,13 +17,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,20 +32,16 @@ namespace {
 
 constexpr base::Duration interval_default = base::milliseconds{200};
 
-/// The process that holds the lock and no other: the descriptor pins it, so that a number used again is
-/// noticed.
+/// The process that holds the lock, if it is this one.
 bool kill_holder(std::uint32_t pid, const std::filesystem::path& lock) {
-  if (pid == 0) return false;
-  const auto fd = static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0));
-  if (fd < 0) return false;
-  const bool still_holds = io::account_lock_holder(lock) == std::optional{pid};
-  const bool killed = still_holds && ::syscall(SYS_pidfd_send_signal, fd, SIGKILL, nullptr, 0) == 0;
-  ::close(fd);
-  return killed;
+  const auto process = io::Process::holding(lock);
+  return process && process->pid() == pid && process->signal(SIGKILL);
 }
 
 /// Starts `phoenix run` in a session of its own: signals for the guard are not for it. Its pid, or 0.
-pid_t spawn_maker(const std::filesystem::path& config) {
+/// `secret`: a variable that is not in our environment any more, and is to be in the maker's; empty: there is
+/// none.
+pid_t spawn_maker(const std::filesystem::path& config, io::Secret& secret) {
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
   sigset_t none, restored;
@@ -63,6 +60,7 @@ pid_t spawn_maker(const std::filesystem::path& config) {
     const std::string_view text{*entry};
     if (!text.starts_with("NOTIFY_SOCKET=") && !text.starts_with("WATCHDOG_")) environment.push_back(*entry);
   }
+  if (!secret.empty()) environment.push_back(secret.c_str());
   environment.push_back(nullptr);
   pid_t pid = 0;
   const int fault =
@@ -76,12 +74,17 @@ class GuardShell {
   GuardShell(const GuardArguments& arguments, Config config, const Credentials& credentials)
       : config_path_{arguments.config},
         config_{std::move(config)},
-        log_{make_logger(config_.log_level)},
+        log_{config_.log, "guard"},
         latch_{config_.data_dir},
         lock_path_{account_lock_path(config_, credentials)},
         desk_{clock_, config_, credentials},
         guard_{{.restart = arguments.restart, .recv_window = config_.engine.recv_window}},
-        alerts_{clock_, config_.alerts, {}, {}, log_} {}
+        alerts_{clock_, config_.alerts, {}, {}, log_} {
+    if (config_.credentials_file.empty())
+      handed_on_ = io::Secret{secret_variable, "=", credentials.hmac_secret.view()};
+    if (const auto trouble = io::secret_memory_trouble(); !trouble.empty())
+      log_(engine::Severity::warning, trouble);
+  }
 
   int run(base::Duration interval, std::optional<base::Duration> run_for) {
     const io::StopSignals signals;
@@ -91,8 +94,7 @@ class GuardShell {
     const auto begin = clock_.now();
     while (!signals.raised() && !(run_for && clock_.now() - begin >= *run_for)) {
       turn();
-      manager.tell(first_turn_ ? "READY=1\nWATCHDOG=1" : "WATCHDOG=1");
-      first_turn_ = false;
+      tell(manager);
       pollfd fd{.fd = signals.fd(), .events = POLLIN, .revents = 0};
       ::poll(&fd, 1, static_cast<int>(std::chrono::ceil<base::milliseconds>(interval).count()));
     }
@@ -103,7 +105,14 @@ class GuardShell {
   }
 
  private:
+  void tell(const io::ServiceManager& manager) {
+    const auto text = fmt::format("{}, {} restarts", name(guard_.state()), guard_.restarts());
+    const bool changed = std::exchange(told_, text) != text;
+    manager.tell(fmt::format("{}WATCHDOG=1{}", std::exchange(first_turn_, false) ? "READY=1\n" : "",
+                             changed ? "\nSTATUS=" + text : ""));
+  }
   void turn() {
+    log_.look();
     reap();
     give(sight());
   }
@@ -138,14 +147,14 @@ class GuardShell {
       log_(engine::Severity::error, fmt::format("process {} could not be killed", a.pid));
   }
   void perform(const ops::RestartMaker&) {
-    child_ = spawn_maker(config_path_);
+    child_ = spawn_maker(config_path_, handed_on_);
     if (child_ == 0) give(ops::RestartFailed{"the program cannot be started"});
   }
   void perform(const ops::LatchMaker& a) {
     try {
       latch_.set(a.reason, clock_.now());
     } catch (const io::FileError& fault) {
-      log_(engine::Severity::error, fault.what());
+      log_(engine::Severity::error, fmt::format("kill latch not kept: {}", fault.what()));
     }
   }
   void perform(const ops::GuardAlert& a) {
@@ -166,14 +175,16 @@ class GuardShell {
   std::filesystem::path config_path_;
   Config config_;
   io::RealClock clock_;
-  io::LiveHost::Logger log_;
+  Log log_;
   io::LatchFile latch_;
   std::filesystem::path lock_path_;
   VenueDesk desk_;
   ops::Guard guard_;
   AlertHost alerts_;
+  io::Secret handed_on_;  ///< to the maker that is started: its secret, when it came with our environment
   pid_t child_ = 0;
   bool first_turn_ = true;
+  std::string told_;  ///< to the service manager
 };
 
 }  // namespace

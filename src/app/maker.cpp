@@ -16,7 +16,8 @@ io::Endpoint endpoint(const venue::binance::HostAddress& address, const std::str
   e.port = address.port;
   e.security = address.transport == venue::binance::HostAddress::Transport::tls ? io::Security::tls
                                                                                 : io::Security::plain;
-  e.ca_file = ca_file;
+  // Whoever can write to a file of ours must not become the venue.
+  if (!venue::binance::is_live_host(address.host)) e.ca_file = ca_file;
   return e;
 }
 
@@ -56,7 +57,6 @@ io::DirectoryLock lock_directory(const std::filesystem::path& directory) {
 
 std::unique_ptr<engine::Engine> make_engine(const Config& config, const Credentials& credentials,
                                             std::uint32_t run_epoch) {
-  using venue::binance::Signer;
   engine::Options options = config.engine;
   options.order_api_target = config.hosts.ws_api.path;
   options.seed = run_epoch;
@@ -66,17 +66,16 @@ std::unique_ptr<engine::Engine> make_engine(const Config& config, const Credenti
     return std::move(parsed.config->engine);
   };
   try {
-    Signer signer = credentials.ed25519_pem.empty() ? Signer::hmac(credentials.hmac_secret)
-                                                    : Signer::ed25519_pem(credentials.ed25519_pem);
     return std::make_unique<engine::Engine>(
-        std::move(options), venue::binance::Credentials{credentials.api_key, std::move(signer)}, run_epoch);
+        std::move(options), venue::binance::Credentials{credentials.api_key, signer_of(credentials)},
+        run_epoch);
   } catch (const std::invalid_argument& fault) {
     throw StartError(fault.what());
   }
 }
 
 Maker::Maker(const io::RealClock& clock, Config config, const std::string& config_text,
-             const Credentials& credentials, io::LiveHost::Logger log, LocalResults local_results,
+             const Credentials& credentials, Log log, LocalResults local_results,
              const std::optional<sim::PaperOptions>& paper)
     : config_(std::move(config)),
       lock_(lock_directory(config_.data_dir)),
@@ -127,7 +126,7 @@ Maker::Maker(const io::RealClock& clock, Config config, const std::string& confi
     AlertActions alert_actions{.hold = [this](io::LiveHostOptions::Hold hold) { ask_hold(std::move(hold)); },
                                .kill = [this](std::string_view reason) { latch_.set(reason, clock_.now()); }};
     alerts_ = std::make_unique<AlertHost>(
-        clock, config_.alerts, [this] { return host_->status(); }, std::move(alert_actions), log_);
+        clock, config_.alerts, [this] { return picture(); }, std::move(alert_actions), log_);
     if (config_.metrics_port) {
       OpsHostOptions ops{.address = config_.metrics_address,
                          .port = *config_.metrics_port,
@@ -182,17 +181,22 @@ void Maker::watch_over(io::LiveHostOptions& host, const io::LiveHost::Logger& lo
       latch_.set(reason, clock_.now());
     } catch (const io::FileError& fault) {
       // The engine stays latched as long as it runs; only the next start would not know.
-      log(engine::Severity::error, fault.what());
+      log(engine::Severity::error, fmt::format("kill latch not kept: {}", fault.what()));
     }
   };
   host.keep_guard_latch = [this, log](std::string_view symbol, std::string_view text) {
     try {
       guard_latches_.keep(symbol, text);
     } catch (const io::FileError& fault) {
-      log(engine::Severity::error, fault.what());
+      log(engine::Severity::error, fmt::format("guard latch not kept: {}", fault.what()));
     }
   };
-  host.changed_options = [this] { return config_watch_ ? config_watch_->poll(clock_.now()) : std::nullopt; };
+  host.changed_options = [this]() -> std::optional<std::string> {
+    if (!config_watch_) return std::nullopt;
+    auto text = config_watch_->poll(clock_.now());
+    if (text) log_.set_level(config_watch_->config().log.level);
+    return text;
+  };
   host.rearmed = [this] { return rearmed(); };
   host.claimed = [this] { return std::exchange(claimed_, {}); };
   host.hold_asked = [this] { return holds_.take(); };
@@ -224,12 +228,18 @@ std::optional<std::string> Maker::rearmed() {
 }
 
 ops::Status Maker::status() const {
+  auto status = picture();
+  if (alerts_) alerts_->fill(status);
+  return status;
+}
+
+ops::Status Maker::picture() const {
   auto status = host_->status();
   status.paper = paper_ != nullptr;
   status.limited = config_.first_start.has_value();
+  if (config_watch_) fill_config_watch(status, *config_watch_);
   fill_state_store(status, state_->status());
   fill_process(status);
-  if (alerts_) alerts_->fill(status);
   return status;
 }
 

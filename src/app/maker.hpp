@@ -4,6 +4,7 @@
 #include "app/config.hpp"
 #include "app/config_watch.hpp"
 #include "app/dashboard_feed.hpp"
+#include "app/log.hpp"
 #include "app/ops_host.hpp"
 #include "app/paper.hpp"
 #include "engine/engine.hpp"
@@ -64,8 +65,7 @@ class Maker {
   /// `config_text` is the text `config` came from, for the input log. Throws StartError.
   /// With `paper` the account of `credentials` is a model in this process, and no other is within reach.
   Maker(const io::RealClock& clock, Config config, const std::string& config_text,
-        const Credentials& credentials, io::LiveHost::Logger log,
-        LocalResults local_results = LocalResults::forget,
+        const Credentials& credentials, Log log, LocalResults local_results = LocalResults::forget,
         const std::optional<sim::PaperOptions>& paper = {});
 
   /// Applies what changes in this file while it runs. Before `start`.
@@ -96,12 +96,14 @@ class Maker {
   std::optional<std::string> rearmed();
   void watch_over(io::LiveHostOptions& host, const io::LiveHost::Logger& log);
   std::unique_ptr<io::StateStore> open_state(LocalResults local_results) const;
+  /// The status without the alerts, which are judged by it.
+  ops::Status picture() const;
   void tell_progress(base::LocalTime now, ops::RunPhase phase);
 
   Config config_;
   io::DirectoryLock lock_;
   std::optional<io::AccountLock> account_lock_;  ///< empty: the account is in this process
-  io::LiveHost::Logger log_;
+  Log log_;
   io::LatchFile latch_;
   io::LatchWatcher latch_watcher_;  ///< the engine's thread
   std::optional<std::string> latch_reason_;
@@ -131,6 +133,8 @@ void refuse_when_latched(const Config& config, const std::string& options);
 
 /// The lock that all processes of this machine use for the account of these credentials.
 std::filesystem::path account_lock_path(const Config& config, const Credentials& credentials);
+/// How a host of the venue is reached. A live one proves itself by the system's certificates, whatever
+/// `ca_file` says.
 io::Endpoint endpoint(const venue::binance::HostAddress& address, const std::string& ca_file);
 
 /// The engine of a configuration; also what a log is replayed with.

@@ -86,6 +86,19 @@ std::vector<Setting<engine::Options>> engine_settings() {
   return all;
 }
 
+std::vector<Setting<LogSettings>> log_settings() {
+  using L = LogSettings;
+  return {word<L, std::string>(
+              "log_level", "",
+              {{"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}}, &L::level),
+          word<L, LogFormat>("log_format", "", {{"human", LogFormat::human}, {"json", LogFormat::json}},
+                             &L::format),
+          span("log_state_s", "", 0, 86'400, &L::state_interval, second),
+          words_of("log_file", "", &L::file),
+          whole("log_file_bytes", "", 65'536, 10'737'418'240, &L::file_bytes),
+          whole("log_files", "", 2, 1'000, &L::files)};
+}
+
 std::vector<Setting<Config>> make_global_settings() {
   using C = Config;
   std::vector<Setting<C>> all{words_of("ca_file", "", &C::ca_file)};
@@ -94,12 +107,9 @@ std::vector<Setting<Config>> make_global_settings() {
        {flag("deflate", &C::deflate), flag("busy_poll", &C::busy_poll), flag("input_log", &C::input_log),
         words_of("data_dir", "", &C::data_dir), words_of("credentials_file", "", &C::credentials_file),
         flag("apply_account_settings", &C::apply_account_settings), metrics_address(), metrics_port(),
-        words_of("metrics_token_file", "", &C::metrics_token_file),
-        word<C, std::string>(
-            "log_level", "",
-            {{"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}},
-            &C::log_level)})
+        words_of("metrics_token_file", "", &C::metrics_token_file)})
     all.push_back(setting);
+  add_part(all, "", &C::log, log_settings());
   return all;
 }
 

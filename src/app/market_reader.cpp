@@ -151,7 +151,12 @@ bool is_input_log(const fs::path& path) {
   std::ifstream file{path, std::ios::binary};
   std::string head(record::log_magic.size(), '\0');
   file.read(head.data(), static_cast<std::streamsize>(head.size()));
-  return file.gcount() == static_cast<std::streamsize>(head.size()) && head == record::log_magic;
+  if (file.gcount() != static_cast<std::streamsize>(head.size())) return false;
+  constexpr std::size_t version_digits = 2;
+  const auto family = record::log_magic.substr(0, record::log_magic.size() - version_digits);
+  if (head.starts_with(family) && head != record::log_magic)
+    throw StartError(path.string() + ": is an input log of another version of this program");
+  return head == record::log_magic;
 }
 
 bool MarketReader::Due::operator>(const Due& other) const {

@@ -17,7 +17,8 @@
 
 namespace phoenix::app {
 
-/// By the file's first bytes: what one run's engine consumed, not what a market did.
+/// By the file's first bytes: what one run's engine consumed, not what a market did. StartError when it is
+/// one of another version of this program.
 bool is_input_log(const std::filesystem::path& path);
 
 /// What was found out about recorded data on the way.

@@ -20,6 +20,8 @@ constexpr base::Duration live_interval = base::milliseconds{200};
 constexpr base::Duration idle_interval = base::seconds{1};  ///< while nobody looks: the history goes on
 constexpr base::Duration coverage_interval = base::seconds{5};
 constexpr std::size_t viewers_max = 16;
+/// From the opening to the token, where one is needed: places are few.
+constexpr base::Duration token_wait = base::seconds{10};
 constexpr std::size_t message_bytes_max = 4096;
 /// A page that leaves so much lying is cut off, and begins anew.
 constexpr std::size_t output_bytes_max = 4U << 20;
@@ -198,13 +200,14 @@ io::HttpReply OpsHost::act(const io::HttpCall& call, base::LocalTime now) {
     return audit_->append(entry);
   };
   if (answer != Answer::granted) {
-    written(describe(answer));
+    // What shows no token was no try: anybody may send any number of those.
+    if (!bearer_of(call).empty()) written(describe(answer));
     return refusal(answer);
   }
   const auto confirmation = symbol.empty() ? action : fmt::format("{} {}", action, symbol);
   if (action.empty() || text("confirm") != confirmation)
     return text_reply(400, "refused: 'confirm' must repeat action and symbol\n");
-  if (!symbol.empty() && !is_known(status_, symbol)) return text_reply(400, "refused: no such symbol\n");
+  if (!symbol.empty() && !is_known(source_(), symbol)) return text_reply(400, "refused: no such symbol\n");
   // What makes things safer is done even where it cannot be written down.
   if (action == "resume" && !written("asked for"))
     return text_reply(503, "refused: the audit log cannot be written\n");
@@ -234,13 +237,16 @@ std::string OpsHost::carry_out(std::string_view action, const std::string& symbo
 
 // Live data.
 
-io::UpgradeReply OpsHost::on_upgrade(io::PeerId, const io::HttpCall& call, base::LocalTime) {
+io::UpgradeReply OpsHost::on_upgrade(io::PeerId id, const io::HttpCall& call, base::LocalTime now) {
   const auto path = call.target.substr(0, call.target.find('?'));
   if (path != "/live") return {text_reply(404, "the WebSocket is at /live\n")};
   if (const auto answer = options_.access.same_origin(call); answer != Answer::granted)
     return {refusal(answer)};
   if (viewers_.size() >= viewers_max)
     return {text_reply(503, fmt::format("at most {} pages at a time\n", viewers_max))};
+  auto& viewer = viewers_[id];
+  viewer.remote = call.remote;
+  viewer.token_due = now + token_wait;
   return {};
 }
 
@@ -296,7 +302,7 @@ void OpsHost::on_text(io::PeerId id, std::string_view text, base::LocalTime now)
     return found == message.end() || !found->is_string() ? std::string{} : found->get<std::string>();
   };
   if (!viewer.is_let_in) {
-    if (options_.access.check_token(value("token"), now) != Answer::granted)
+    if (options_.access.check_token(value("token"), viewer.remote, now) != Answer::granted)
       return server_->close(id, 4001, "wrong token");
     look(now);
     welcome(id, viewer);
@@ -354,7 +360,10 @@ void OpsHost::on_timer(base::LocalTime now) {
   }
   const auto ladders = options_.feed == nullptr ? std::vector<LadderView>{} : options_.feed->ladders();
   for (auto& [id, viewer] : viewers_) {
-    if (!viewer.is_let_in) continue;
+    if (!viewer.is_let_in) {
+      if (now >= viewer.token_due) server_->close(id, 4001, "no token");
+      continue;
+    }
     server_->send(id, status);
     if (!timelines.empty()) server_->send(id, timelines);
     if (!coverage.empty()) server_->send(id, coverage);

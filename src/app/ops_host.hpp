@@ -76,7 +76,9 @@ class OpsHost final : public io::ServerHandler {
   /// A page that looks on.
   struct Viewer {
     bool is_let_in = false;  ///< has shown the token, or needs none
-    std::string symbol;      ///< whose ladder and samples it shows
+    std::string remote;
+    base::LocalTime token_due;  ///< until it is let in
+    std::string symbol;         ///< whose ladder and samples it shows
     std::uint64_t events_told = 0;
   };
   /// Replies of the exchange on their way to this host's thread.

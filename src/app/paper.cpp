@@ -1,7 +1,6 @@
 #include "app/paper.hpp"
 
 #include <algorithm>
-#include <random>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -38,10 +37,7 @@ void move_to_paper(Config& config) {
 }
 
 Credentials paper_credentials() {
-  std::random_device random;
-  std::string secret;
-  for (int i = 0; i < 8; ++i) secret += fmt::format("{:08x}", random());
-  return {.api_key = "paper", .hmac_secret = secret, .ed25519_pem = {}};
+  return {.api_key = "paper", .hmac_secret = io::Secret{io::random_hex(32)}, .ed25519_pem = {}};
 }
 
 sim::PaperOptions paper_options(const PaperSettings& settings, const Config& config,
@@ -49,7 +45,7 @@ sim::PaperOptions paper_options(const PaperSettings& settings, const Config& con
                                 const Credentials& credentials, base::LocalTime now) {
   sim::PaperOptions options;
   options.api_key = credentials.api_key;
-  options.api_secret = credentials.hmac_secret;
+  options.api_secret = credentials.hmac_secret.view();
   options.market.queue = settings.queue;
   options.market.maker_fee = settings.maker_fee;
   options.market.taker_fee = settings.taker_fee;

@@ -1,52 +1,55 @@
 #pragma once
 
+#include "app/commands.hpp"
 #include "base/time.hpp"
 #include "io/clock.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 namespace phoenix::app {
 
-/// What is done, and how much of it, on stderr: on a terminal a bar that moves each second and is gone at the
-/// end, elsewhere a plain line each ten seconds.
+/// What work is counted in: "runs", and how many of the counts make one.
+struct ProgressUnit {
+  std::string_view name;  ///< empty: bytes
+  double counts = 1;
+};
+
+/// When something is said of how far work is, and what: on a terminal a bar, elsewhere a line now and then.
+class ProgressText {
+ public:
+  enum class Style : bool { bar, lines };
+  ProgressText(std::string_view what, ProgressUnit unit, Style style, base::LocalTime now);
+
+  /// Bars are at most `width` characters, without a line feed; lines have one. Empty: nothing is due.
+  std::optional<std::string> at(base::LocalTime now, std::uint64_t done, std::uint64_t total,
+                                std::size_t width);
+
+ private:
+  std::string_view what_;
+  ProgressUnit unit_;
+  Style style_;
+  base::LocalTime began_, next_;
+};
+
+/// The same on stderr. Nothing with Format::json: who reads that is no person. The bar is gone at the end,
+/// and after Ctrl-C. Not from two threads at a time.
 class Progress {
  public:
-  explicit Progress(std::string_view what) : what_(what) {}
-  void show(std::uint64_t done, std::uint64_t total) {
-    const auto now = clock_.now();
-    if (now < next_) return;
-    next_ = now + interval();
-    const auto percent = total == 0 ? 100 : done * 100 / total;
-    if (is_terminal_) {
-      fmt::print(stderr, "\r{} [{:.<{}}] {:3} %", what_, std::string(percent * bar_width / 100, '#'),
-                 bar_width, percent);
-      shown_ = true;
-    } else {
-      fmt::print(stderr, "{} {} %\n", what_, percent);
-    }
-  }
-  ~Progress() {
-    if (shown_) fmt::print(stderr, "\r{:{}}\r", "", what_.size() + bar_width + 9);
-  }
+  Progress(std::string_view what, ProgressUnit unit, Format format);
+  ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
- private:
-  static constexpr std::size_t bar_width = 30;
-  base::Duration interval() const { return base::seconds{is_terminal_ ? 1 : 10}; }
+  void show(std::uint64_t done, std::uint64_t total);
 
-  std::string_view what_;
-  bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
+ private:
+  bool is_terminal_;
   io::RealClock clock_;
-  base::LocalTime next_ = clock_.now() + interval();
-  bool shown_ = false;
+  std::optional<ProgressText> text_;  ///< empty: silent
 };
 
 }  // namespace phoenix::app

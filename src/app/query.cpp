@@ -1,12 +1,11 @@
 #include "app/catalog.hpp"
 #include "app/commands.hpp"
 #include "app/config.hpp"
+#include "app/interrupter.hpp"
 #include "io/duck.hpp"
-#include "io/signals.hpp"
 #include "record/views.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <system_error>
@@ -14,7 +13,6 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <unistd.h>
 
 namespace phoenix::app {
@@ -24,7 +22,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t memory_bytes_max = 1ULL << 30;
 constexpr std::size_t cell_width_max = 80;
-constexpr int interrupted_exit = 130;
 
 /// Where DuckDB spills what does not fit into memory; gone afterwards.
 class SpillDirectory {
@@ -40,36 +37,6 @@ class SpillDirectory {
 
  private:
   fs::path path_;
-};
-
-/// Ends the query that runs when the user presses Ctrl-C.
-class Interrupter {
- public:
-  explicit Interrupter(io::Duck& duck)
-      : thread_([this, &duck] {
-          // Again and again: an interrupt between two statements is lost.
-          while (!is_done_) {
-            pollfd wait{.fd = signals_.fd(), .events = POLLIN, .revents = 0};
-            if (signals_.raised()) {
-              duck.interrupt();
-              std::this_thread::sleep_for(std::chrono::milliseconds{20});
-            } else {
-              ::poll(&wait, 1, 50);
-            }
-          }
-        }) {}
-  ~Interrupter() {
-    is_done_ = true;
-    thread_.join();
-  }
-  Interrupter(const Interrupter&) = delete;
-  Interrupter& operator=(const Interrupter&) = delete;
-  bool raised() const { return signals_.raised(); }
-
- private:
-  io::StopSignals signals_;
-  std::atomic<bool> is_done_ = false;
-  std::thread thread_;
 };
 
 /// Standard output in large pieces. False once nobody reads it any more.

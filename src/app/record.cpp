@@ -1,17 +1,21 @@
 #include "app/alert_host.hpp"
 #include "app/commands.hpp"
 #include "app/config.hpp"
+#include "app/config_watch.hpp"
 #include "app/dashboard_feed.hpp"
 #include "app/log.hpp"
 #include "app/maker.hpp"
 #include "app/ops_host.hpp"
 #include "app/recorder.hpp"
+#include "app/service_notice.hpp"
 #include "app/status_fill.hpp"
+#include "app/take_over.hpp"
 #include "engine/log_replay.hpp"
-#include "io/sd_notify.hpp"
 #include "io/signals.hpp"
 
+#include <atomic>
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,56 +24,10 @@
 namespace phoenix::app {
 namespace {
 
-constexpr base::Duration line_interval = base::seconds{10};
-
-/// One line about a recorder, with what happened since the last.
-class RecorderLine {
- public:
-  std::string text(const ops::Status& status) {
-    std::uint64_t rows = 0, messages = 0;
-    for (const auto& s : status.symbols) {
-      for (const auto count : s.rows) rows += count;
-    }
-    for (const auto& c : status.connections) messages += c.messages;
-    const double seconds =
-        before_ && status.now > *before_ ? static_cast<double>((status.now - *before_).count()) / 1e9 : 0;
-    const auto rate = [seconds](std::uint64_t now, std::uint64_t& last) {
-      const auto grown = now - std::exchange(last, now);
-      return seconds > 0 ? static_cast<double>(grown) / seconds : 0.0;
-    };
-    const double message_rate = rate(messages, messages_), row_rate = rate(rows, rows_);
-    before_ = status.now;
-    int live = 0, recorded = 0;
-    std::string held;
-    for (const auto& s : status.symbols) {
-      if (!s.recorded) continue;
-      ++recorded;
-      if (s.reason.empty()) {
-        ++live;
-      } else {
-        held += fmt::format(" {} ({})", s.name.view(), s.reason.view());
-      }
-    }
-    const auto& r = status.recording;
-    std::string line = fmt::format(
-        "{} | {}/{} symbols live | {:.0f} msg/s {:.0f} rows/s | journal {:.1f} MB, lag {} ms | {} files, {} "
-        "rows durable, "
-        "{} segments waiting",
-        status.phase.view(), live, recorded, message_rate, row_rate,
-        static_cast<double>(r.journal_bytes) / 1e6, r.sync_lag / base::milliseconds{1}, r.files,
-        r.rows_durable, r.backlog);
-    if (!held.empty()) line += " | waiting:" + held;
-    if (!r.fault.empty()) line += fmt::format(" | FAULT {}", r.fault.view());
-    return line;
-  }
-
- private:
-  std::optional<base::LocalTime> before_;
-  std::uint64_t rows_ = 0, messages_ = 0;
-};
-
 /// No order is ever signed: the recorder has no key.
-Credentials no_credentials() { return {.api_key = "none", .hmac_secret = "none", .ed25519_pem = {}}; }
+Credentials no_credentials() {
+  return {.api_key = "none", .hmac_secret = io::Secret{"none"}, .ed25519_pem = {}};
+}
 
 void tell_settings(const Config& config, const io::LiveHost::Logger& log) {
   for (const auto& setting : config.recording.effective) {
@@ -90,10 +48,12 @@ int record(const RecordArguments& arguments) {
   if (arguments.insecure_bind == InsecureBind::yes) config.beyond_loopback = BeyondLoopback::anybody;
   const io::StopSignals signals;
   const io::RealClock clock;
-  const auto manager = io::ServiceManager::from_environment();
-  const auto log = make_logger(config.log_level);
+  ServiceNotice notice{io::ServiceManager::from_environment(), Purpose::record};
+  const Log log{config.log};
   tell_settings(config, log);
-  const auto recording = open_recording(clock, config, log);
+  std::unique_ptr<io::Overlap> overlap;
+  if (arguments.take_over == TakeOver::yes) overlap = take_over(clock, config, signals, log);
+  const auto recording = open_recording(clock, config, log, overlap.get());
   const auto engine = make_engine(config, no_credentials(), recording->run_epoch());
 
   io::LiveHostOptions options;
@@ -106,7 +66,11 @@ int record(const RecordArguments& arguments) {
       {recording->run_epoch(), config.replay_text, config.engine.recording.resume, {}, {}});
   DashboardFeed feed;
   options.on_incident = [&feed](const ops::Incident& incident) { feed.on_incident(incident); };
-  options.on_alive = [&feed, &engine](base::LocalTime now, std::uint64_t) { feed.look(*engine, now); };
+  std::atomic<std::uint64_t> steps{0};
+  options.on_alive = [&feed, &engine, &steps](base::LocalTime now, std::uint64_t taken) {
+    steps.store(taken, std::memory_order_relaxed);
+    feed.look(*engine, now);
+  };
   std::unique_ptr<io::LiveHost> host;
   std::unique_ptr<AlertHost> alerts;
   std::unique_ptr<OpsHost> ops_host;
@@ -140,35 +104,36 @@ int record(const RecordArguments& arguments) {
   if (ops_host) ops_host->start();
   const base::LocalTime begin = clock.now();
   const base::Duration run_for = arguments.run_for.value_or(config.recording.run_time);
-  base::LocalTime next_line = begin + line_interval;
-  RecorderLine line;
-  static_cast<void>(line.text(host->status()));  // rates count from here
-  manager.tell("READY=1");
-  std::uint64_t records_told = 0;
+  StateTeller states{log, config.log.state_interval, begin};
+  std::optional<ConfigWatch> watch;
+  if (!arguments.config.empty()) watch.emplace(arguments.config, config, log, Purpose::record);
+  auto rest = io::Recording::Rest::convert;
   while (!signals.raised() && !host->wait_finished(base::milliseconds{0})) {
     const base::LocalTime now = clock.now();
     if (run_for.count() > 0 && now - begin >= run_for) break;
-    const auto status = host->status();
-    // Not from a timer: a service manager hears of us only while something is recorded.
-    if (std::exchange(records_told, status.recording.journal_records) != status.recording.journal_records)
-      manager.tell("WATCHDOG=1");
-    if (now >= next_line) {
-      next_line = now + line_interval;
-      log(engine::Severity::info, line.text(status));
+    if (successor_waits(config.recording.dir)) {
+      log(engine::Severity::info, "[TAKEOVER] a successor listens and waits: leaving");
+      rest = io::Recording::Rest::leave;
+      break;
     }
+    if (overlap && !recording->wants_overheard()) overlap.reset();
+    notice.turn(steps.load(std::memory_order_relaxed), now, [&host] { return host->status(); });
+    states.turn(now, [&host] { return host->status(); });
+    if (watch && watch->poll(now)) log.set_level(watch->config().log.level);
     pollfd fd{.fd = signals.fd(), .events = POLLIN, .revents = 0};
     ::poll(&fd, 1, 100);
   }
-  manager.tell("STOPPING=1");
+  notice.leaving(steps.load(std::memory_order_relaxed), clock.now());
   host->request_stop();
   const auto end = host->wait_finished(base::seconds{10});
   ops_host.reset();
   alerts.reset();
   host->stop();
-  close_recording(*recording, log);
+  close_recording(*recording, log, rest);
   if (!end) throw StartError("the engine did not finish in time");
   if (end->exit_code == 2) throw StartError(end->reason);
-  return recording->status().backlog == 0 ? end->exit_code : 1;
+  const bool is_left_over = rest == io::Recording::Rest::convert && recording->status().backlog > 0;
+  return is_left_over ? 1 : end->exit_code;
 }
 
 }  // namespace phoenix::app

@@ -18,7 +18,7 @@ engine::Severity severity_of(io::Recording::Level level) {
 }  // namespace
 
 std::unique_ptr<io::Recording> open_recording(const io::RealClock& clock, Config& config,
-                                              const io::LiveHost::Logger& log) {
+                                              const io::LiveHost::Logger& log, io::Overlap* overlap) {
   const auto& recording = config.recording;
   io::RecordingSettings settings;
   settings.directory = recording.dir;
@@ -36,6 +36,7 @@ std::unique_ptr<io::Recording> open_recording(const io::RealClock& clock, Config
   for (const auto& symbol : config.engine.symbols) {
     if (symbol.recorded == engine::Switch::on) settings.symbols.push_back(symbol.name);
   }
+  if (overlap != nullptr) settings.overheard = [overlap] { return overlap->take(); };
   try {
     auto made = std::make_unique<io::Recording>(
         clock, std::move(settings),
@@ -47,10 +48,11 @@ std::unique_ptr<io::Recording> open_recording(const io::RealClock& clock, Config
   }
 }
 
-void close_recording(io::Recording& recording, const io::LiveHost::Logger& log) {
-  const bool all = recording.close();
+void close_recording(io::Recording& recording, const io::LiveHost::Logger& log, io::Recording::Rest rest) {
+  const bool all = recording.close(rest);
   const auto status = recording.status();
-  log(all ? engine::Severity::info : engine::Severity::warning,
+  const bool is_well = all || rest == io::Recording::Rest::leave;
+  log(is_well ? engine::Severity::info : engine::Severity::warning,
       fmt::format("recording closed rows={} files={} journal_bytes={} lost_records={} refused_rows={}{}",
                   status.rows_durable, status.files, status.journal_bytes, status.journal_lost,
                   status.rows_refused, all ? "" : " segments_left=" + std::to_string(status.backlog)));

@@ -71,7 +71,8 @@ int replay_input_log(const std::filesystem::path& path, Format format) {
   engine::apply(*start, parsed.config->engine);
   // Keys are not in the log: another signature changes no quote.
   const auto engine = make_engine(
-      *parsed.config, {.api_key = "replay", .hmac_secret = "replay", .ed25519_pem = {}}, start->run_epoch);
+      *parsed.config, {.api_key = "replay", .hmac_secret = io::Secret{"replay"}, .ed25519_pem = {}},
+      start->run_epoch);
   const auto report = engine::replay_log(bytes, *engine);
   const auto fault = report.fault ? record::name(*report.fault) : std::string_view{};
   if (format == Format::json) {
@@ -120,11 +121,12 @@ int replay_journal(const std::filesystem::path& directory, Format format) {
     if (!parsed.config)
       throw StartError(describe(directory.string() + " (its run's configuration)", parsed.errors));
     engine::apply(start, parsed.config->engine);
-    return make_engine(*parsed.config, {.api_key = "replay", .hmac_secret = "replay", .ed25519_pem = {}},
+    return make_engine(*parsed.config,
+                       {.api_key = "replay", .hmac_secret = io::Secret{"replay"}, .ed25519_pem = {}},
                        start.run_epoch);
   }};
   std::string fault;
-  Progress progress{"replaying"};
+  Progress progress{"replaying", {.name = "segments", .counts = 1}, format};
   for (std::size_t i = 0; i < segments.size() && fault.empty(); ++i) {
     progress.show(i, segments.size());
     const auto bytes = io::read_file(segments[i], std::size_t{4} << 30);
@@ -187,7 +189,7 @@ int replay(const ReplayArguments& arguments) {
     for (auto& s : sources) {
       if (s.next()) open.push_back(&s);
     }
-    Progress progress{"replaying"};
+    Progress progress{"replaying", {}, arguments.format};
     while (!open.empty()) {
       const auto it = std::min_element(
           open.begin(), open.end(), [](const Source* a, const Source* b) { return a->time() < b->time(); });

@@ -4,10 +4,9 @@
 #include "app/maker.hpp"
 #include "app/paper.hpp"
 #include "app/preflight.hpp"
-#include "app/status_view.hpp"
+#include "app/service_notice.hpp"
 #include "app/venue_desk.hpp"
 #include "io/files.hpp"
-#include "io/sd_notify.hpp"
 #include "io/signals.hpp"
 
 #include <algorithm>
@@ -66,6 +65,8 @@ Beginning begin(const RunArguments& arguments, Config config, const io::RealCloc
                 const io::LiveHost::Logger& log) {
   Beginning made;
   made.credentials = arguments.paper ? paper_credentials() : load_credentials(config);
+  if (const auto trouble = io::secret_memory_trouble(); !trouble.empty() && !arguments.paper)
+    log(engine::Severity::warning, trouble);
   const bool checks = needs_preflight(config, arguments), small = begins_small(config, arguments);
   const bool agrees = !arguments.paper && has_wishes(config);
   if (checks || small || agrees || arguments.paper) {
@@ -111,8 +112,8 @@ int run(const RunArguments& arguments) {
                       fmt::format("-c {}{}", arguments.config.string(), arguments.paper ? " --paper" : ""));
   const io::StopSignals signals;
   const io::RealClock clock;
-  const auto manager = io::ServiceManager::from_environment();
-  const auto log = make_logger(config.log_level);
+  ServiceNotice notice{io::ServiceManager::from_environment(), Purpose::run};
+  const Log log{config.log};
   const auto [started, credentials, paper] = begin(arguments, std::move(config), clock, log);
   Maker maker{clock, started, io::read_file(arguments.config), credentials, log, LocalResults::forget, paper};
   if (paper) {
@@ -130,32 +131,20 @@ int run(const RunArguments& arguments) {
   maker.watch_config(arguments.config);
   maker.start();
   const base::LocalTime begin = clock.now();
-  base::LocalTime next_line = begin + base::seconds{10};
-  StatusView view;
-  view.line(maker.status());  // rates count from here
-  manager.tell("READY=1");
-  std::uint64_t steps_told = 0;
-  // Not from a timer: a service manager hears of us only while the engine consumes its inputs.
-  const auto tell_progress = [&] {
-    if (const auto steps = maker.steps(); std::exchange(steps_told, steps) != steps)
-      manager.tell("WATCHDOG=1");
-  };
+  StateTeller states{log, started.log.state_interval, begin};
   while (!signals.raised() && !maker.wait_finished(base::milliseconds{0})) {
     const base::LocalTime now = clock.now();
     if (arguments.run_for && now - begin >= *arguments.run_for) break;
-    tell_progress();
-    if (now >= next_line) {
-      next_line = now + base::seconds{10};
-      log(engine::Severity::info, view.line(maker.status()));
-    }
+    notice.turn(maker.steps(), now, [&maker] { return maker.status(); });
+    states.turn(now, [&maker] { return maker.status(); });
     pollfd fd{.fd = signals.fd(), .events = POLLIN, .revents = 0};
     ::poll(&fd, 1, 100);
   }
-  manager.tell("STOPPING=1");
+  notice.leaving(maker.steps(), clock.now());
   maker.request_stop();
   auto end = maker.wait_finished(base::milliseconds{0});
   for (const base::LocalTime latest = clock.now() + base::seconds{15}; !end && clock.now() < latest;) {
-    tell_progress();
+    notice.leaving(maker.steps(), clock.now());
     end = maker.wait_finished(base::milliseconds{100});
   }
   maker.stop();

@@ -84,8 +84,10 @@ Total run_all(const SimulateArguments& arguments, const Wanted& wanted, std::uin
   total.runs.resize(static_cast<std::size_t>(arguments.runs));
   std::atomic<std::size_t> next{0};
   std::mutex guard;
-  std::size_t done = 0;
-  Progress progress{"simulating"};
+  const auto length = base::Duration{static_cast<std::int64_t>(arguments.hours * 3600.0 * 1e9)};
+  const auto all_ms = static_cast<std::uint64_t>(length / base::milliseconds{1}) * total.runs.size();
+  std::uint64_t done_ms = 0;
+  Progress progress{"simulating", {.name = "virtual s", .counts = 1'000}, arguments.format};
   const auto begin = std::chrono::steady_clock::now();
   const auto work = [&] {
     for (;;) {
@@ -93,12 +95,20 @@ Total run_all(const SimulateArguments& arguments, const Wanted& wanted, std::uin
       if (i >= total.runs.size()) return;
       sim::RunOptions options;
       options.seed = seed + i;
-      options.length = base::Duration{static_cast<std::int64_t>(arguments.hours * 3600.0 * 1e9)};
+      options.length = length;
       options.faults = wanted.faults;
       options.kinds = wanted.kinds;
+      std::uint64_t of_this_ms = 0;
+      const auto tell = [&](base::Duration passed) {
+        const std::lock_guard lock{guard};
+        const auto ms = static_cast<std::uint64_t>(std::min(passed, length) / base::milliseconds{1});
+        done_ms += ms - of_this_ms;
+        of_this_ms = ms;
+        progress.show(done_ms, all_ms);
+      };
+      options.progress = tell;
       total.runs[i] = sim::run(options);
-      const std::lock_guard lock{guard};
-      progress.show(++done, total.runs.size());
+      tell(length);
     }
   };
   std::vector<std::thread> threads;

@@ -55,6 +55,11 @@ void fill_process(ops::Status& status) {
     ++process.open_files;
 }
 
+void fill_config_watch(ops::Status& status, const ConfigWatch& watch) {
+  status.configs_applied = watch.applied();
+  status.configs_refused = watch.refused();
+}
+
 void fill_state_store(ops::Status& status, const io::StateStatus& store) {
   auto& to = status.state_store;
   to.active = true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/config_watch.hpp"
 #include "io/state_store.hpp"
 #include "ops/status.hpp"
 
@@ -7,6 +8,7 @@ namespace phoenix::app {
 
 /// What the operating system says of this process: memory, processor time, threads, open files.
 void fill_process(ops::Status& status);
+void fill_config_watch(ops::Status& status, const ConfigWatch& watch);
 void fill_state_store(ops::Status& status, const io::StateStatus& store);
 
 }  // namespace phoenix::app

@@ -4,6 +4,7 @@
 #include "app/version.hpp"
 #include "ops/status_json.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -86,24 +87,37 @@ void cut(std::string& text, std::string_view line, std::size_t width) {
   text += '\n';
 }
 
+/// What must be read whole: further lines begin with two blanks.
+void wrap(std::string& text, std::string_view line, std::size_t width) {
+  for (std::size_t room = width; width > 4 && line.size() > room; room = width - 2) {
+    const auto blank = line.rfind(' ', room);
+    const auto end = blank == std::string_view::npos || blank < room / 2 ? room : blank;
+    text += line.substr(0, end);
+    text += "\n  ";
+    line.remove_prefix(line[end] == ' ' ? end + 1 : end);
+  }
+  text += line;
+  text += '\n';
+}
+
 void banner(std::string& text, const json& status, std::size_t width) {
   if (status.at("paper").get<bool>()) cut(text, paper_text, width);
   if (status.at("limited").get<bool>()) cut(text, limited_text, width);
   if (status.at("latched").get<bool>())
-    cut(text,
-        fmt::format("KILL LATCH SET ({}): nothing is quoted until it is re-armed",
-                    text_of(status.at("latch_reason"))),
-        width);
+    wrap(text,
+         fmt::format("KILL LATCH SET ({}): nothing is quoted until it is re-armed",
+                     text_of(status.at("latch_reason"))),
+         width);
   std::size_t ready = 0;
   const auto& health = status.at("health");
   for (const auto& s : health.at("symbols")) ready += s.at("ready").get<bool>() ? 1U : 0U;
-  cut(text,
-      fmt::format("{} since {}, {}; {} of {} symbols ready; equity {}, drawdown {}",
-                  text_of(status.at("phase")), duration_text(status.at("uptime_ms")),
-                  text_of(health.at("level")), ready, health.at("symbols").size(),
-                  money_text(status.at("account").at("equity")),
-                  money_text(status.at("account").at("drawdown"))),
-      width);
+  wrap(text,
+       fmt::format("{} since {}, {}; {} of {} symbols ready; equity {}, drawdown {}",
+                   text_of(status.at("phase")), duration_text(status.at("uptime_ms")),
+                   text_of(health.at("level")), ready, health.at("symbols").size(),
+                   money_text(status.at("account").at("equity")),
+                   money_text(status.at("account").at("drawdown"))),
+       width);
   text += '\n';
 }
 
@@ -145,23 +159,24 @@ void symbols(std::string& text, const json& status, std::size_t width) {
 void troubles(std::string& text, const json& status, std::size_t width) {
   for (const auto& check : status.at("health").at("checks")) {
     if (check.at("level") == "ok") continue;
-    cut(text,
-        fmt::format("{} {}: {}", text_of(check.at("level")), text_of(check.at("check")),
-                    text_of(check.at("what"))),
-        width);
+    wrap(text,
+         fmt::format("{} {}: {}", text_of(check.at("level")), text_of(check.at("check")),
+                     text_of(check.at("what"))),
+         width);
   }
   for (const auto& alert : status.at("alerts"))
-    cut(text,
-        fmt::format("alert level {} {} {}: {}", alert.at("level").get<int>(), text_of(alert.at("alert")),
-                    text_of(alert.at("symbol")), text_of(alert.at("text"))),
-        width);
+    wrap(text,
+         fmt::format("alert level {} {}{}{}: {}", alert.at("level").get<int>(), text_of(alert.at("alert")),
+                     alert.at("symbol").is_null() ? "" : " ", text_of(alert.at("symbol")),
+                     text_of(alert.at("text"))),
+         width);
   for (const auto& stream : status.at("streams")) {
     const auto state = text_of(stream.at("state"));
     if (state != "stalled" && state != "recovering") continue;
-    cut(text,
-        fmt::format("stream {} {} on {} is {}: {}", text_of(stream.at("symbol")), text_of(stream.at("role")),
-                    text_of(stream.at("connection")), state, text_of(stream.at("evidence"))),
-        width);
+    wrap(text,
+         fmt::format("stream {} {} on {} is {}: {}", text_of(stream.at("symbol")), text_of(stream.at("role")),
+                     text_of(stream.at("connection")), state, text_of(stream.at("evidence"))),
+         width);
   }
 }
 
@@ -185,23 +200,37 @@ void footer(std::string& text, const json& status, const Growth& growth, std::si
                        limits.at(name).at("limit").get<std::uint64_t>());
   };
   text += '\n';
-  cut(text,
-      fmt::format(
-          "{:.0f} messages/s, {}/s payload, {}/s on the wire; weight {}, orders {} in 10 s, {} in 1 min",
-          messages, bytes_text(payload), bytes_text(wire), limit("weight_1m"), limit("orders_10s"),
-          limit("orders_1m")),
-      width);
-  cut(text, connections, width);
+  wrap(text,
+       fmt::format(
+           "{:.0f} messages/s, {}/s payload, {}/s on the wire; weight {}, orders {} in 10 s, {} in 1 min",
+           messages, bytes_text(payload), bytes_text(wire), limit("weight_1m"), limit("orders_10s"),
+           limit("orders_1m")),
+       width);
+  wrap(text, connections, width);
   const auto step = status.at("traffic").at("bandwidth_step").get<int>();
-  if (step > 0) cut(text, fmt::format("bandwidth step {}", step), width);
+  if (step > 0) wrap(text, fmt::format("bandwidth step {}", step), width);
   const auto& recording = status.at("recording");
   if (recording.at("active").get<bool>())
-    cut(text,
-        fmt::format(
-            "recording: {} rows durable in {} files, {} segments waiting, journal lag {}",
-            recording.at("rows_durable").get<std::uint64_t>(), recording.at("files").get<std::uint64_t>(),
-            recording.at("segments_waiting").get<std::uint64_t>(), age_text(recording.at("sync_lag_ms"))),
-        width);
+    wrap(text,
+         fmt::format(
+             "recording: {} rows durable in {} files, {} segments waiting, journal lag {}",
+             recording.at("rows_durable").get<std::uint64_t>(), recording.at("files").get<std::uint64_t>(),
+             recording.at("segments_waiting").get<std::uint64_t>(), age_text(recording.at("sync_lag_ms"))),
+         width);
+}
+
+constexpr std::string_view red = "\033[31m", yellow = "\033[33m", green = "\033[32m", bold = "\033[1m",
+                           plain = "\033[0m";
+
+/// Empty: as the rest.
+std::string_view colour_of(std::string_view word) {
+  for (const auto bad : {"severe", "stalled", "kill", "killed"})
+    if (word == bad) return red;
+  for (const auto doubtful : {"warning", "recovering", "hold", "syncing", "cold", "connecting", "stale"})
+    if (word == doubtful) return yellow;
+  for (const auto good : {"live", "ok"})
+    if (word == good) return green;
+  return {};
 }
 
 }  // namespace
@@ -253,7 +282,8 @@ std::string StatusView::traffic(const json& status, std::size_t width) {
   TextTable streams{{{"stream", Align::left, 100},
                      {"connection", Align::left, 95},
                      {"state", Align::left, 99},
-                     {"updates/s", Align::right, 80},
+                     {"messages/s", Align::right, 80},
+                     {"payload/s", Align::right, 85},
                      {"taken", Align::right, 60},
                      {"covered", Align::right, 59},
                      {"gaps", Align::right, 70},
@@ -267,11 +297,9 @@ std::string StatusView::traffic(const json& status, std::size_t width) {
     };
     streams.add({text_of(s.at("symbol")) + (s.at("symbol").is_null() ? "" : " ") + role,
                  text_of(s.at("connection")), text_of(s.at("state")),
-                 counted ? fmt::format("{:.1f}", growth.rate(s, earlier, "accepted") +
-                                                     growth.rate(s, earlier, "covered"))
-                         : "-",
-                 count("accepted"), count("covered"), role == "depth" ? count("gaps") : "-",
-                 age_text(s.at("age_ms"))});
+                 fmt::format("{:.1f}", growth.rate(s, earlier, "messages")),
+                 bytes_text(growth.rate(s, earlier, "payload_bytes")), count("accepted"), count("covered"),
+                 role == "depth" ? count("gaps") : "-", age_text(s.at("age_ms"))});
   }
   const auto& traffic = status.at("traffic");
   const auto budget = traffic.at("budget_bytes_per_s").get<double>();
@@ -328,6 +356,29 @@ std::string StatusView::line(const ops::Status& status) {
   const auto r = rates(status);
   fmt::format_to(out, " | {:.0f} msg/s {}/s", r.messages, bytes_text(r.wire_bytes));
   return text;
+}
+
+std::string painted(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto line = text.substr(0, std::min(text.find('\n'), text.size()));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const bool is_latched = line.starts_with("KILL LATCH");
+    if (is_latched || line.starts_with("PAPER") || line.starts_with("LIMITED")) {
+      out += fmt::format("{}{}{}{}\n", bold, is_latched ? red : "", line, plain);
+      continue;
+    }
+    for (std::size_t at = 0; at < line.size();) {
+      const auto end = std::min(line.find_first_of(" ,;:", at), line.size());
+      const auto word = line.substr(at, end - at);
+      const auto colour = colour_of(word);
+      out += colour.empty() ? std::string{word} : fmt::format("{}{}{}", colour, word, plain);
+      if (end < line.size()) out += line[end];
+      at = end + 1;
+    }
+    out += '\n';
+  }
+  return out;
 }
 
 }  // namespace phoenix::app

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -36,5 +37,8 @@ class StatusView {
   std::uint64_t last_messages_ = 0, last_wire_ = 0;
   Rates last_rates_;
 };
+
+/// The same with colours: states and levels by how bad they are, what kind of run it is.
+std::string painted(std::string_view text);
 
 }  // namespace phoenix::app

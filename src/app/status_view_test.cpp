@@ -107,12 +107,12 @@ TEST(StatusView, traffic_is_what_came_between_two_looks) {
   status.connections[0].messages = 200;
   status.connections[0].payload_bytes = 40'000;
   status.connections[0].wire_bytes_in = 10'000;
-  status.streams[0].accepted = 30;
-  status.streams[0].covered = 10;
+  status.streams[0].messages = 46;
+  status.streams[0].payload_bytes = 6'000;
   status.symbols[0].traffic = "shed";
   const auto text = view.traffic(json_of(status));
-  for (const char* part : {"20.0 kB/s payload, 5.0 kB/s on the wire, ratio 4.00, over 2.0 s", "4.00", "20.0",
-                           "not subscribed to in full: DOGEUSDC shed", "budget none, step 0"})
+  for (const char* part : {"20.0 kB/s payload, 5.0 kB/s on the wire, ratio 4.00, over 2.0 s", "4.00", "23.0",
+                           "3.0 kB", "not subscribed to in full: DOGEUSDC shed", "budget none, step 0"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
 }
 
@@ -125,6 +125,29 @@ TEST(StatusView, another_run_begins_with_no_rates) {
   status.run_epoch = 2;
   status.connections[0].payload_bytes = 10;
   EXPECT_NE(view.traffic(json_of(status)).find("no rates yet"), std::string::npos);
+}
+
+TEST(StatusView, what_is_wrong_is_read_whole_on_a_narrow_terminal) {
+  auto status = sample();
+  status.streams[0].state = "stalled";
+  status.streams[0].witness = "twin";
+  status.streams[0].claimed = 42;
+  const auto wide = StatusView{}.table(status);
+  const auto at = wide.find("stream DOGEUSDC depth");
+  const auto whole = wide.substr(at, wide.find('\n', at) - at);
+  std::string narrow = StatusView{}.table(status, 40);
+  for (const auto& line : lines_of(narrow)) EXPECT_LE(line.size(), 40U) << line;
+  for (auto fold = narrow.find("\n  "); fold != std::string::npos; fold = narrow.find("\n  "))
+    narrow.replace(fold, 3, " ");
+  EXPECT_NE(narrow.find(whole), std::string::npos) << whole << "\nin\n" << narrow;
+}
+
+TEST(StatusView, paint_is_beside_the_text_and_only_on_whole_words) {
+  const std::string text = "LIMITED first start\nETHUSDC  live  hold\nlively olive\nwarning clock: off\n";
+  const auto shown = painted(text);
+  EXPECT_EQ(shown,
+            "\033[1mLIMITED first start\033[0m\nETHUSDC  \033[32mlive\033[0m  \033[33mhold\033[0m\nlively "
+            "olive\n\033[33mwarning\033[0m clock: off\n");
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr std::size_t runs_max = 10'000;
+/// Progress within a run is counted in thousandths.
+constexpr std::uint64_t whole_run = 1'000;
 
 /// One `--set`: a key and the values it takes.
 struct Axis {
@@ -234,21 +236,32 @@ void run_all(const SweepArguments& arguments, const std::vector<Config>& configs
   const auto cores = std::max(1u, std::thread::hardware_concurrency());
   const auto jobs =
       std::min<std::size_t>(arguments.jobs == 0 ? cores : static_cast<unsigned>(arguments.jobs), runs.size());
-  std::atomic<std::size_t> next{0}, done{0};
+  std::atomic<std::size_t> next{0};
   std::mutex guard;
   std::exception_ptr fault;
-  Progress progress{"sweeping"};
+  std::uint64_t done = 0;  // thousandths of a run
+  Progress progress{"sweeping", {.name = "runs", .counts = whole_run}, arguments.format};
   const auto work = [&] {
     for (std::size_t i = next++; i < runs.size(); i = next++) {
+      std::uint64_t of_this = 0;
+      const auto tell = [&](std::uint64_t thousandths) {
+        const std::lock_guard lock{guard};
+        done += thousandths - of_this;
+        of_this = thousandths;
+        progress.show(done, runs.size() * whole_run);
+      };
       try {
-        runs[i].figures = key_figures(run_backtest(arguments.backtest, configs[i], scan, {}).result.figures);
+        const auto tell_share = [&](std::uint64_t read, std::uint64_t all) {
+          if (all > 0) tell(std::max(of_this, std::min(read, all) * whole_run / all));
+        };
+        runs[i].figures =
+            key_figures(run_backtest(arguments.backtest, configs[i], scan, tell_share).result.figures);
       } catch (...) {
         const std::lock_guard lock{guard};
         if (!fault) fault = std::current_exception();
         next = runs.size();
       }
-      const std::lock_guard lock{guard};
-      progress.show(++done, runs.size());
+      tell(whole_run);
     }
   };
   std::vector<std::jthread> threads;

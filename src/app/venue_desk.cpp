@@ -47,22 +47,17 @@ VenueDesk::VenueDesk(const io::RealClock& clock, const Config& config, const Cre
       key_endpoint_{key_endpoint(config)},
       api_key_{credentials.api_key},
       decoder_{config.engine.product, symbols_},
-      market_decoder_{symbols_} {
+      market_decoder_{symbols_},
+      caller_{clock} {
   for (const auto& symbol : symbols) add(symbol);
   try {
-    using venue::binance::Signer;
-    Signer signer = credentials.ed25519_pem.empty() ? Signer::hmac(credentials.hmac_secret)
-                                                    : Signer::ed25519_pem(credentials.ed25519_pem);
     encoder_.emplace(venue::binance::EncoderOptions{.product = config.engine.product,
                                                     .recv_window = config.engine.recv_window},
-                     symbols_, venue::binance::Credentials{credentials.api_key, std::move(signer)});
+                     symbols_, venue::binance::Credentials{credentials.api_key, signer_of(credentials)});
   } catch (const std::invalid_argument& fault) {
     throw StartError(fault.what());
   }
-  network_.emplace(clock_, static_cast<io::NetworkHandler&>(*this));
 }
-
-VenueDesk::~VenueDesk() { network_->stop(); }
 
 model::SymbolId VenueDesk::add(std::string_view symbol) {
   const auto id = symbols_.add(symbol);
@@ -308,8 +303,8 @@ Asked<io::RestResult> VenueDesk::call(const venue::binance::RestRequest& request
 
 Asked<io::RestResult> VenueDesk::call(const venue::binance::RestRequest& request, const io::Endpoint& at) {
   status_ = 0;
-  const auto now = clock_.now();
-  if (now < banned_until_) return base::fail(std::string{"the venue asked for a pause (rate limit)"});
+  if (clock_.now() < banned_until_)
+    return base::fail(std::string{"the venue asked for a pause (rate limit)"});
   io::RestCall rest;
   rest.endpoint = at;
   rest.lane = io::Lane::order;
@@ -318,38 +313,20 @@ Asked<io::RestResult> VenueDesk::call(const venue::binance::RestRequest& request
   rest.body = request.body;
   if (request.key == venue::binance::KeyHeader::present) rest.headers.emplace_back("X-MBX-APIKEY", api_key_);
   if (!rest.body.empty()) rest.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
-  rest.deadline = now + call_max;
-  std::unique_lock lock{mutex_};
-  rest.request_id = last_request_ = model::RequestId{last_request_.value + 1};
-  answer_.reset();
-  if (network_->call(std::move(rest)) != io::Submitted::accepted)
-    return base::fail(std::string{"the network takes no call"});
-  // Every call ends by its deadline; the second more is for the loop's own pace.
-  if (!came_.wait_for(lock, call_max + base::seconds{1}, [this] { return answer_.has_value(); }))
-    return base::fail(std::string{"no answer in time"});
-  io::RestResult result = std::move(*answer_);
-  lock.unlock();
-
-  if (result.outcome != io::RestResult::Outcome::answered) return base::fail(result.why);
-  status_ = result.status;
-  if (result.status / 100 == 2) return result;
-  if (result.status == 429 || result.status == 418) {
+  auto result = caller_.call(std::move(rest), call_max);
+  if (!result) return result;
+  status_ = result->status;
+  if (status_ / 100 == 2) return result;
+  if (status_ == 429 || status_ == 418) {
     int seconds = 0;
-    const auto text = io::find_header(result.headers, "retry-after");
+    const auto text = io::find_header(result->headers, "retry-after");
     std::from_chars(text.data(), text.data() + text.size(), seconds);
     banned_until_ = clock_.now() + (seconds > 0 ? base::Duration{base::seconds{seconds}} : ban_default);
   }
-  const auto code = decoder_.code(result.body);
-  if (!code) return base::fail(fmt::format("HTTP {}", result.status));
+  const auto code = decoder_.code(result->body);
+  if (!code) return base::fail(fmt::format("HTTP {}", status_));
   if (code->code == clock_refused) offset_.reset();
-  return base::fail(fmt::format("HTTP {}, code {}: {}", result.status, code->code, code->message.view()));
-}
-
-void VenueDesk::on_rest(model::RequestId id, io::RestResult& result, base::LocalTime) {
-  const std::lock_guard lock{mutex_};
-  if (id != last_request_) return;
-  answer_ = std::move(result);
-  came_.notify_all();
+  return base::fail(fmt::format("HTTP {}, code {}: {}", status_, code->code, code->message.view()));
 }
 
 }  // namespace phoenix::app

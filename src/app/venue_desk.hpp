@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/config.hpp"
+#include "app/rest_caller.hpp"
 #include "base/result.hpp"
 #include "io/clock.hpp"
 #include "io/network.hpp"
@@ -12,8 +13,6 @@
 #include "venue/binance/market_decoder.hpp"
 #include "venue/binance/rest_answers.hpp"
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -42,7 +41,7 @@ struct ClockSight {
 
 /// Asks and orders over REST, for the commands that stand beside a maker and share nothing with it: sockets,
 /// clock offset and rate budget are its own. One call at a time; each ends within `call_max`.
-class VenueDesk final : private io::NetworkHandler {
+class VenueDesk {
  public:
   static constexpr base::Duration call_max = base::seconds{2};
 
@@ -51,7 +50,6 @@ class VenueDesk final : private io::NetworkHandler {
   /// Knows `symbols`, and those added later.
   VenueDesk(const io::RealClock& clock, const Config& config, const Credentials& credentials,
             const std::vector<std::string>& symbols);
-  ~VenueDesk() override;
 
   const model::SymbolTable& symbols() const { return symbols_; }
   /// The id of a symbol, which from now on is looked after as well; what cannot be one is a StartError.
@@ -107,13 +105,6 @@ class VenueDesk final : private io::NetworkHandler {
   Asked<base::VenueTime> venue_now();
   model::ClientOrderId next_id();
 
-  void on_open(io::ConnectionId, const io::OpenInfo&, base::LocalTime) override {}
-  void on_text(io::ConnectionId, std::string_view, base::LocalTime) override {}
-  void on_pong(io::ConnectionId, base::Duration, base::LocalTime) override {}
-  void on_closed(io::ConnectionId, const io::CloseInfo&, base::LocalTime) override {}
-  void on_rest(model::RequestId id, io::RestResult& result, base::LocalTime now) override;
-  void on_turn_end(base::LocalTime) override {}
-
   const io::RealClock& clock_;
   io::Endpoint endpoint_;
   io::Endpoint key_endpoint_;  ///< who knows what the key may do
@@ -128,12 +119,7 @@ class VenueDesk final : private io::NetworkHandler {
   base::LocalTime banned_until_{};        ///< as the venue asked with Retry-After
   int status_ = 0;                        ///< of the last answer; 0: none came
   std::uint64_t last_order_ = 0;
-
-  std::mutex mutex_;
-  std::condition_variable came_;
-  model::RequestId last_request_;
-  std::optional<io::RestResult> answer_;  ///< to last_request_
-  std::optional<io::Network> network_;
+  RestCaller caller_;
 };
 
 }  // namespace phoenix::app

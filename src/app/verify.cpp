@@ -1,6 +1,7 @@
 #include "app/catalog.hpp"
 #include "app/commands.hpp"
 #include "app/config.hpp"
+#include "app/interrupter.hpp"
 #include "app/measuring.hpp"
 #include "app/progress.hpp"
 #include "app/time_text.hpp"
@@ -10,6 +11,7 @@
 #include "io/duck.hpp"
 #include "io/files.hpp"
 #include "io/journal_writer.hpp"
+#include "io/recording.hpp"
 #include "record/conversion.hpp"
 
 #include <algorithm>
@@ -53,13 +55,17 @@ io::JournalRecovery recover_journal(const fs::path& directory, const Catalog& ca
 
 /// Finishes what an interrupted run left, under the recording's lock: the journal's tail becomes segments,
 /// segments become files. Says what it did; empty when there was nothing.
-std::string recover(const fs::path& directory, const Catalog& catalog) {
+std::string recover(const fs::path& directory, const Catalog& catalog, Format format) {
   try {
+    io::check_formats(directory);
     const auto tail = recover_journal(directory, catalog);
     const io::DirectoryLock lock{directory / "journal"};
     io::ArchiveOptions options;
     options.program = version;
-    const auto done = io::recover(directory, options);
+    Progress progress{"finishing what was left", {.name = "segments", .counts = 1}, format};
+    const auto done = io::recover(directory, options, [&](std::uint64_t segments, std::uint64_t of_all) {
+      progress.show(segments, of_all);
+    });
     if (tail.records_from_rings + tail.segments_sealed + done.segments_converted + done.temporaries_removed +
             done.files_removed ==
         0)
@@ -237,7 +243,7 @@ int verify(const VerifyArguments& arguments) {
   // Before anything else, so that what cannot be verified is not changed either.
   auto catalog = read_catalog(arguments.directory, arguments.also);
   if (arguments.recovery == Recovery::yes && catalog.has_journal) {
-    report.recovered = recover(arguments.directory, catalog);
+    report.recovered = recover(arguments.directory, catalog, arguments.format);
     if (!report.recovered.empty()) catalog = read_catalog(arguments.directory, arguments.also);
   }
   const fs::path spill = fs::temp_directory_path() / fmt::format("phoenix-verify-{}", ::getpid());
@@ -248,16 +254,25 @@ int verify(const VerifyArguments& arguments) {
       fs::remove_all(path, ignored);
     }
   } const sweep{spill};
+  std::optional<io::Duck> opened;
+  std::optional<Interrupter> interrupter;
   try {
-    io::Duck duck{{.threads = std::clamp(std::thread::hardware_concurrency(), 1U, 8U),
-                   .memory_bytes_max = memory_bytes_max,
-                   .temp_directory = spill}};
-    Progress progress{"verifying"};
+    auto& duck =
+        opened.emplace(io::DuckOptions{.threads = std::clamp(std::thread::hardware_concurrency(), 1U, 8U),
+                                       .memory_bytes_max = memory_bytes_max,
+                                       .temp_directory = spill});
+    interrupter.emplace(duck);
+    Progress progress{"verifying", {.name = "hours of data", .counts = 1}, arguments.format};
     report.figures = measure(duck, catalog, arguments.limits, window.from_ns, window.to_ns,
                              [&](std::uint64_t done, std::uint64_t total) { progress.show(done, total); });
   } catch (const io::DuckError& fault) {
+    if (interrupter && interrupter->raised()) {
+      fmt::print(stderr, "phoenix: interrupted\n");
+      return interrupted_exit;
+    }
     throw StartError(fault.what());
   }
+  interrupter.reset();
   report.figures.files.is_being_written = arguments.recovery == Recovery::no;
   report.checks = record::judge(report.figures, arguments.limits);
   const bool is_json = arguments.format == Format::json;
