@@ -18,7 +18,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 
 # DuckDB through its C interface only: a system's own when there is one, else what scripts/setup.sh put into native/.
-# duckdb::duckdb is one shared library; the program finds it where it was linked from, and after an install in ../lib.
+# duckdb::duckdb is one shared library; the program finds it where it was linked from, and after an install in ../lib/phoenix.
 set(PHOENIX_NATIVE_DUCKDB ${CMAKE_SOURCE_DIR}/native/node_modules/@duckdb/node-bindings-linux-x64/libduckdb.so)
 find_path(DUCKDB_INCLUDE_DIR duckdb.h)
 find_library(DUCKDB_LIBRARY NAMES duckdb)
@@ -32,10 +32,6 @@ endif()
 add_library(duckdb::duckdb SHARED IMPORTED)
 set_target_properties(duckdb::duckdb PROPERTIES IMPORTED_LOCATION ${DUCKDB_LIBRARY} IMPORTED_SONAME libduckdb.so
   INTERFACE_INCLUDE_DIRECTORIES ${DUCKDB_INCLUDE_DIR})
-set(CMAKE_INSTALL_RPATH $ORIGIN/../lib)
-if(DUCKDB_LIBRARY STREQUAL PHOENIX_NATIVE_DUCKDB)
-  install(IMPORTED_RUNTIME_ARTIFACTS duckdb::duckdb LIBRARY DESTINATION lib)
-endif()
 # The library finds std's templates in the instrumented program first, where UBSan meets objects whose types it does not know.
 if(PHOENIX_SANITIZE MATCHES undefined)
   add_compile_options(-fno-sanitize=vptr)

@@ -22,6 +22,20 @@ if(PHOENIX_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+# A mistake in memory ends the program instead of becoming somebody's way in. Sanitizers bring their own checks, and
+# fortified functions would hide calls from them.
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+if(NOT PHOENIX_SANITIZE)
+  add_compile_options(-fstack-protector-strong)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+  endif()
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64")
+    add_compile_options(-fstack-clash-protection -fcf-protection=full)
+  endif()
+endif()
+
 find_program(MOLD mold)
 find_program(LLD NAMES ld.lld-19 ld.lld)
 if(MOLD AND NOT PHOENIX_SANITIZE)
