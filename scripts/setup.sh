@@ -106,3 +106,21 @@ if [ "${1:-}" = test ] && [ -f tests/e2e/package-lock.json ]; then
     cp tests/e2e/package-lock.json "$stamp"
   fi
 fi
+
+# The tests of rules and dashboards ask a real Prometheus and Alertmanager. Installing their packages would start two
+# services here, so they are only unpacked, beside what is built.
+tools=build/tools
+has_tool() { command -v "$1" >/dev/null || [ -x "$tools/usr/bin/$1" ]; }
+if [ "${1:-}" = test ] && ! { has_tool prometheus && has_tool promtool && has_tool prometheus-alertmanager && has_tool amtool; }; then
+  echo "setup: unpacking Prometheus and Alertmanager into $tools"
+  debs=$(mktemp -d)
+  fetch() { (cd "$debs" && apt-get -o Acquire::Retries=3 -qq download prometheus prometheus-alertmanager) 2>"$debs/log"; }
+  # Lists of packages that are old name versions that are gone; only root may renew them.
+  if fetch || { [ "$(id -u)" -eq 0 ] && apt-get -qq update >/dev/null 2>&1 && fetch; }; then
+    mkdir -p "$tools"
+    for deb in "$debs"/*.deb; do dpkg -x "$deb" "$tools"; done
+  else
+    echo "setup: they could not be fetched ($(grep -m1 '^E:' "$debs/log" || echo 'no reason given')); tests that need them are skipped" >&2
+  fi
+  rm -rf "$debs"
+fi

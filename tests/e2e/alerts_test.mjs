@@ -2,15 +2,14 @@
 // the same conditions where they are installed.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createServer as createSocket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { configFor, phoenix, run, start, startExchange, temporaryDirectory } from './program.mjs';
+import { configFor, run, start, startExchange, temporaryDirectory } from './program.mjs';
+import { freePort, has, shell, startAlertmanager, startPrometheus } from './prometheus.mjs';
 import { startMail } from './smtp.mjs';
 
 const directory = temporaryDirectory();
@@ -23,13 +22,12 @@ let env;
 let room;
 let tls;
 
-const has = (program) => spawnSync('/bin/sh', ['-c', `command -v ${program}`]).status === 0;
-
 /// The other end of every chat: keeps what is posted, and answers as its path says.
 async function startRoom() {
   const posts = [];
   const answers = {
     wecom: { errcode: 0, errmsg: 'ok' }, dingtalk: { errcode: 0, errmsg: 'ok' }, feishu: { code: 0, msg: 'success' }, bot: { ok: true, result: {} },
+    wechat: { errcode: 0, errmsg: 'ok', access_token: 'token' },
     refused: { errcode: 93000, errmsg: `no robot for key ${secret}` },
   };
   const broken = new Set();
@@ -41,7 +39,7 @@ async function startRoom() {
       const [, place] = url.pathname.split('/');
       const name = place.startsWith('bot') ? 'bot' : place;
       if (broken.has(name)) { response.writeHead(503).end(); return; }
-      posts.push({ name, url, headers: request.headers, body, json: JSON.parse(body), at: Date.now() });
+      posts.push({ name, url, headers: request.headers, body, json: body && JSON.parse(body), at: Date.now() });
       response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(answers[name] ?? {}));
     });
   });
@@ -58,13 +56,6 @@ async function until(what, condition, ms = 60_000) {
     if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
     await new Promise((done) => setTimeout(done, 50));
   }
-}
-async function freePort() {
-  const socket = createSocket();
-  await new Promise((done) => socket.listen(0, '127.0.0.1', done));
-  const { port } = socket.address();
-  await new Promise((done) => socket.close(done));
-  return port;
 }
 function begin(args, options) {
   const running = start(args, options);
@@ -101,13 +92,13 @@ test('the rules for Prometheus are those of the program, and its own tools take 
   assert.match(list.stdout, /^3 usage_full +reduce_only +above 1 /m);
   const rows = JSON.parse((await run(['alerts', 'list', '--json'])).stdout);
   for (const row of rows) assert.match(printed.stdout, new RegExp(`- alert: ${row.prometheus}\n`), row.rule);
-  if (!has('promtool') || !has('amtool')) return t.skip('no promtool');
+  if (!has('promtool', 'amtool')) return t.skip('no promtool: scripts/setup.sh test');
   // Word for word as docs/alerts.md shows them.
   const shown = [...readFileSync('docs/alerts.md', 'utf8').matchAll(/^ {4}((?:promtool|amtool) .+)$/gm)].map(([, line]) => line);
   assert.equal(shown.length, 3);
   for (const line of [...shown, `promtool check config ${deploy}/prometheus.yml`]) {
-    const done = spawnSync('/bin/sh', ['-c', line], { encoding: 'utf8' });
-    assert.equal(done.status, 0, `${line}\n${done.stdout}${done.stderr}`);
+    const done = shell(line);
+    assert.equal(done.code, 0, `${line}\n${done.said}`);
   }
 });
 
@@ -262,10 +253,12 @@ test('a stream that dies on both lines is told within five seconds, acted on, ta
   t.diagnostic(`price_unproved after ${price.at - dead} ms, not_quoting after ${quoting.at - dead} ms`);
   const text = await (await fetch(url)).text();
   assert.match(text, /^phoenix_alert_active\{alert="not_quoting",symbol="ETHUSDC",level="2"\} 1$/m);
-  if (servers) await until('Alertmanager calls', () => room.posts.find((p) => p.name === 'alertmanager' && p.json.alerts.some((a) => a.labels.alertname === 'PhoenixPriceUnproved')), 60_000);
+  const wechat = (pattern) => room.posts.find((p) => p.url.pathname === '/wechat/message/send' && pattern.test(p.body));
+  if (servers) await until('Alertmanager writes to the duty', () => wechat(/Alerts Firing.*PhoenixPriceUnproved/), 60_000);
   await new Promise((done) => setTimeout(done, 5000));
   await lift();
   await until('both are over', () => told('resolved', 'price_unproved') && told('resolved', 'not_quoting'), 60_000);
+  if (servers) await until('Alertmanager says so, too', () => wechat(/Alerts Resolved.*PhoenixPriceUnproved/), 60_000);
   await new Promise((done) => setTimeout(done, 3000));
   await record.stop();
 
@@ -278,6 +271,19 @@ test('a stream that dies on both lines is told within five seconds, acted on, ta
   assert.match(maker.stderr, /alert channel duty failed: answered 503/);
   assert.match(maker.stderr, /alert fired level=2 rule=not_quoting subject=ETHUSDC=0/);
   assert.doesNotMatch(maker.stdout + maker.stderr, new RegExp(secret), 'no secret in a log of level debug');
+
+  if (servers) {
+    // What Phoenix cannot say itself: it is gone. Level 3 goes to everybody.
+    const called = (status) => room.posts.find((p) => p.name === 'alertmanager' && p.json.status === status && p.json.alerts.some((a) => a.labels.alertname === 'PhoenixSilent'));
+    const mailed = (pattern) => servers.mail.mails.find((m) => pattern.test(m.text));
+    await until('everybody is called', () => called('firing') && mailed(/^Subject: \[FIRING:1\] PhoenixSilent/m), 60_000);
+    assert.deepEqual(mailed(/FIRING/).to, ['duty@example.org']);
+    const again = begin(['run', '-c', config], { env: { ...env, ...secrets } });
+    await until('everybody is told that it is back', () => called('resolved') && mailed(/^Subject: \[RESOLVED\] PhoenixSilent/m), 60_000);
+    again.child.kill('SIGINT');
+    assert.equal(await again.exit, 0, again.stderr.slice(-2000));
+    await servers.mail.stop();
+  }
 
   if (!has('promtool')) return;
   // What was recorded, given to promtool: the rules for Prometheus find the same incident.
@@ -293,30 +299,37 @@ test('a stream that dies on both lines is told within five seconds, acted on, ta
       })),
     }],
   }));
-  const done = spawnSync('promtool', ['test', 'rules', unit], { encoding: 'utf8' });
-  assert.equal(done.status, 0, done.stdout.slice(-3000) + done.stderr.slice(-3000));
+  const done = shell(`promtool test rules '${unit}'`);
+  assert.equal(done.code, 0, done.said.slice(-3000));
 });
 
-/// Debian's Prometheus and Alertmanager, with the configuration that is delivered but for addresses. Undefined where they are missing.
+/// Prometheus and Alertmanager with the configuration that is delivered, but for addresses and for how long it waits before it says
+/// that something is over. Undefined where they are missing.
 async function startServers(base, metrics) {
-  if (!has('prometheus') || !has('prometheus-alertmanager')) return undefined;
-  const [own, manager] = [await freePort(), await freePort()];
-  writeFileSync(join(base, 'alertmanager.yml'), JSON.stringify({
-    route: { receiver: 'webhook', group_wait: '0s', group_by: ['alertname'] },
-    receivers: [{ name: 'webhook', webhook_configs: [{ url: `${room.url}/alertmanager`, send_resolved: true }] }],
-  }));
-  const config = readFileSync(join(deploy, 'prometheus.yml'), 'utf8').replace('127.0.0.1:9093', `127.0.0.1:${manager}`)
-    .replace('127.0.0.1:9090', `127.0.0.1:${metrics}`).replace('phoenix-rules.yml', join(deploy, 'phoenix-rules.yml'));
-  writeFileSync(join(base, 'prometheus.yml'), config);
-  begin([`--config.file=${join(base, 'alertmanager.yml')}`, `--storage.path=${join(base, 'am')}`, `--web.listen-address=127.0.0.1:${manager}`,
-    '--cluster.listen-address='], { command: 'prometheus-alertmanager' });
-  begin([`--config.file=${join(base, 'prometheus.yml')}`, `--storage.tsdb.path=${join(base, 'tsdb')}`, `--web.listen-address=127.0.0.1:${own}`],
-    { command: 'prometheus' });
-  await until('Prometheus scrapes', async () => {
-    const answer = await fetch(`http://127.0.0.1:${own}/api/v1/query?query=up`).then((r) => r.json()).catch(() => undefined);
-    return answer?.data?.result?.[0]?.value?.[1] === '1';
-  });
-  return true;
+  if (!has('prometheus', 'prometheus-alertmanager')) return undefined;
+  const replace = (file, pairs) => pairs.reduce((text, [from, to]) => {
+    assert.ok(text.includes(from), `${file} has: ${from}`);
+    return text.replaceAll(from, to);
+  }, readFileSync(join(deploy, file), 'utf8'));
+  const mail = await startMail({ ...tls, user: 'phoenix@example.org', password: secret, fromStart: false });
+  const password = join(base, 'smtp.password');
+  writeFileSync(password, secret, { mode: 0o600 });
+  const manager = await startAlertmanager(base, replace('alertmanager.yml', [
+    ['global:', `global:\n  wechat_api_url: '${room.url}/wechat/'`],
+    ['mail.example.org:587', `localhost:${mail.port}`],
+    ['/etc/alertmanager/smtp.password', password],
+    ["      - to: 'duty@example.org'", `      - to: 'duty@example.org'\n        tls_config: {ca_file: '${exchange.ca}'}`],
+    ['http://127.0.0.1:8060/phoenix', `${room.url}/alertmanager`],
+    ['group_interval: 1m', 'group_interval: 1s'],
+  ]));
+  ends.push(manager.stop);
+  const own = await startPrometheus(base, replace('prometheus.yml', [
+    ['127.0.0.1:9093', `127.0.0.1:${manager.port}`],
+    ['127.0.0.1:9090', `127.0.0.1:${metrics}`],
+    ['phoenix-rules.yml', join(deploy, 'phoenix-rules.yml')],
+  ]));
+  ends.push(own.stop);
+  return { mail };
 }
 
 test('an alert whose action is kill sets the latch, and nothing is quoted until a person takes it away', { timeout: 120_000 }, async () => {
@@ -393,7 +406,7 @@ test('a recorder tells that it lost the venue', { timeout: 120_000 }, async () =
     - {rule: connection_down, after_s: 3}
 `);
   const record = begin(['record', '-c', config]);
-  await until('it records', () => /[1-9]\d* rows durable|[1-9]\/\d+ symbols live/.test(record.stderr), 60_000);
+  await until('it records', () => /rows_durable=[1-9]|symbols_live=[1-9]/.test(record.stderr), 60_000);
   other.child.kill('SIGKILL');
   const post = await until('it is told', () => room.posts.find((p) => p.name === 'record' && p.json.rule === 'connection_down'));
   assert.equal(post.json.kind, 'fired');

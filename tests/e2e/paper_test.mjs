@@ -32,7 +32,7 @@ function written() {
   const place = join(directory, `run-${++number}`);
   mkdirSync(place);
   const config = join(place, 'config.yaml');
-  writeFileSync(config, configFor(exchange, place) + `  - symbol: SOLUSDC
+  writeFileSync(config, configFor(exchange, place, { extra: '  log_state_s: 1' }) + `  - symbol: SOLUSDC
     net_max: 5.5
     unified_layer_size: 0.2
     total_layers: 7
@@ -50,7 +50,7 @@ test('a paper run without a key quotes and is filled, and the exchange knows of 
   await maker.said(/PAPER: the market is that of wss:\/\/localhost/);
   await maker.said(/live symbol=ETHUSDC/);
   await maker.said(/live symbol=SOLUSDC/);
-  await maker.said(/ETHUSDC live mid=\S+ orders=(?!0 )\d+ pos=\S+ fills=[1-9]/);
+  await maker.said(/symbol state symbol=ETHUSDC state=live .*orders_bid=[1-9].* fills=[1-9]/);
 
   const { connections } = await (await fetch(`${await control()}/state`)).json();
   assert.deepEqual(Object.keys(connections).sort(), ['market', 'public'], 'nothing else was ever opened');

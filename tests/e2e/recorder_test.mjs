@@ -33,6 +33,7 @@ function configFor(name, extra = '') {
   ca_file: ${exchange.ca}
   data_dir: ${directory}/${name}
   metrics_port: 0
+  log_state_s: 1
 recording:
   rotate_s: 10
   symbols: [${symbols.join(', ')}]
@@ -106,7 +107,7 @@ after(async () => { if (exchange) await exchange.stop(); });
 test('a recording under faults accounts for every trade, replays equal, and verifies', async () => {
   const { file, dir } = configFor('faults', '  keep_journal: true\n');
   const recorder = start(['record', '-c', file, '--for', '45s']);
-  await recorder.said(/3\/3 symbols live/);
+  await recorder.said(/symbols_live=3 symbols=3 /);
   await put('at 0s cut public oldest', 'at 2s for 3s mute market', 'at 6s for 2s drop market amount=200',
     'at 9s cut', 'at 12s for 3s drop public amount=100', 'at 16s close market oldest', 'at 18s for 3s duplicate any amount=300',
     'at 22s for 2s rest_status amount=503');
@@ -130,13 +131,13 @@ test('h01 a recorder killed at any moment loses nothing it had read and fetches 
   const { file, dir } = configFor('killed');
   for (let i = 0; i < 4; ++i) {
     const recorder = start(['record', '-c', file]);
-    await recorder.said(/3\/3 symbols live/);
+    await recorder.said(/symbols_live=3 symbols=3 /);
     await new Promise((resolve) => setTimeout(resolve, 700 + 900 * i));
     recorder.child.kill('SIGKILL');
     await recorder.exit;
   }
   const last = start(['record', '-c', file]);
-  await last.said(/3\/3 symbols live/);
+  await last.said(/symbols_live=3 symbols=3 /);
   await new Promise((resolve) => setTimeout(resolve, 4000));
   last.child.kill('SIGTERM');
   assert.equal(await last.exit, 0, last.stderr.slice(-3000));
@@ -159,7 +160,7 @@ test('h36 a second recorder of the same directory is refused', async () => {
 test('h02 a recorder told to stop leaves everything in files', async () => {
   const { file, dir } = configFor('stopped');
   const recorder = start(['record', '-c', file]);
-  await recorder.said(/3\/3 symbols live/);
+  await recorder.said(/symbols_live=3 symbols=3 /);
   recorder.child.kill('SIGTERM');
   assert.equal(await recorder.exit, 0);
   const left = readdirSync(join(dir, 'journal')).filter((name) => name.endsWith('.seg') || name.endsWith('.open'));
