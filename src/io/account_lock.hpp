@@ -29,7 +29,8 @@ class AccountLock {
 };
 
 /// Who holds the lock: empty when nobody does, pid 0 when the holder did not say or is in another container.
-/// Only looks: asking never keeps anybody from taking it. FileError when the file is there and cannot be asked.
+/// Only looks: asking never keeps anybody from taking it. FileError when the file is there and cannot be
+/// asked.
 std::optional<std::uint32_t> account_lock_holder(const std::filesystem::path& path);
 
 }  // namespace phoenix::io

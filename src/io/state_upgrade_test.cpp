@@ -124,7 +124,7 @@ TEST_P(KeptState, of_a_newer_version_is_refused_in_one_line_and_not_touched) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Upgrade, KeptState, testing::ValuesIn(kept_states()),
-                         [](const auto& info) { return "number_" + std::to_string(info.index); });
+                         [](const auto& test) { return "number_" + std::to_string(test.index); });
 
 }  // namespace
 }  // namespace phoenix::io
