@@ -436,7 +436,7 @@ void Orders::on_update(const model::OrderUpdate& update, base::LocalTime now, Or
           .maker = update.maker,
           .money = FillMoney{update.realized_pnl, update.commission, update.commission_asset},
           .time = update.transaction_time},
-         events);
+         events, update.filled_qty);
   }
   const bool open = !model::is_final(update.status);
   const Facts facts{update.status, update.order_id,   update.price,
@@ -502,7 +502,8 @@ void Orders::on_fill_report(const model::FillReport& report, base::LocalTime, Or
        events);
 }
 
-void Orders::tell(Symbol& symbol, Order* order, const Fill& fill, OrderEvents& events) {
+void Orders::tell(Symbol& symbol, Order* order, const Fill& fill, OrderEvents& events,
+                  std::optional<Qty> filled_so_far) {
   const TradeParts fresh = symbol.seen.note(
       fill.trade_id, {.quantity = true, .money = fill.money.has_value(), .order = order != nullptr});
   if (fresh.quantity) {
@@ -512,10 +513,13 @@ void Orders::tell(Symbol& symbol, Order* order, const Fill& fill, OrderEvents& e
   } else {
     ++counts_.duplicate_trades;
   }
-  // A trade may be told before its order is met; it is the order's fill all the same, once.
   if (!fresh.order) return;
   if (fill.order_id != 0) order->order_id = fill.order_id;
-  order->told_qty = plus(order->told_qty, fill.qty);
+  // A trade may be told before its order is met, which may have been met with that fill or without it.
+  Qty of_order = fill.qty;
+  if (!fresh.quantity)
+    of_order = std::clamp(filled_so_far.value_or(Qty{}) - order->told_qty, Qty{}, fill.qty);
+  order->told_qty = plus(order->told_qty, of_order);
   order->filled_qty = std::max(order->filled_qty, order->told_qty);
   if (order->state == OrderState::done) keep_for_fills(*order);
 }

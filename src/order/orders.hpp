@@ -339,7 +339,9 @@ class Orders {
   void settle_place(Order& order);
   void note_post_only(const Order& order, model::Price price, base::LocalTime now);
   void note_refusal(Symbol& symbol, base::LocalTime now);
-  void tell(Symbol& symbol, Order* order, const Fill& fill, OrderEvents& events);
+  /// `filled_so_far`: by the order, with this trade, where that is known.
+  void tell(Symbol& symbol, Order* order, const Fill& fill, OrderEvents& events,
+            std::optional<model::Qty> filled_so_far = {});
   void adopt(Symbol& symbol, model::ClientOrderId id, model::Side side, model::Intent intent,
              const Facts& facts, base::LocalTime now, OrderEvents& events, Requests& out);
 

@@ -993,6 +993,43 @@ TEST_F(Reconciliation, a_trade_told_before_its_order_is_met_leaves_nothing_to_wa
   EXPECT_TRUE(orders->all_confirmed_gone(eth));
 }
 
+TEST_F(Reconciliation, a_fill_that_an_order_was_met_with_is_not_its_fill_twice) {
+  const ClientOrderId id{.epoch = epoch - 1, .counter = 79};
+  orders->on_trade_lite({.symbol = eth,
+                         .order_id = 9,
+                         .trade_id = 6,
+                         .client_text = id.text(),
+                         .id = id,
+                         .side = Side::bid,
+                         .last_price = Price::of("100"),
+                         .last_qty = Qty::of("1"),
+                         .maker = true},
+                        now, events);
+  model::OrderReport met;
+  met.symbol = eth;
+  met.order_id = 9;
+  met.id = id;
+  met.side = Side::bid;
+  met.status = OrderStatus::partially_filled;
+  met.price = Price::of("100");
+  met.qty = Qty::of("3");
+  met.filled_qty = Qty::of("1");
+  orders->on_open_orders(eth, {&met, 1}, now, now, events, out);
+  EXPECT_EQ(bid_exposure(), Qty::of("2"));
+  model::OrderUpdate late;
+  late.symbol = eth;
+  late.order_id = 9;
+  late.id = id;
+  late.side = Side::bid;
+  late.status = OrderStatus::partially_filled;
+  late.price = late.last_price = met.price;
+  late.qty = met.qty;
+  late.filled_qty = late.last_qty = met.filled_qty;
+  late.trade_id = 6;
+  tell(late);
+  EXPECT_EQ(bid_exposure(), Qty::of("2"));
+}
+
 TEST_F(Reconciliation, d14_orders_of_an_earlier_run_are_cancelled_and_counted) {
   model::OrderReport old;
   old.symbol = eth;
