@@ -22,11 +22,11 @@ if(PHOENIX_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# A mistake in memory ends the program instead of becoming somebody's way in. Sanitizers bring their own checks, and
-# fortified functions would hide calls from them.
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+# A mistake in memory ends the program instead of becoming somebody's way in. This is for what runs outside: the presets ask
+# for position-independent code, sanitizers bring checks of their own from which fortified functions would hide calls, and
+# the second compiler ships nothing.
 add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
-if(NOT PHOENIX_SANITIZE)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND NOT PHOENIX_SANITIZE)
   add_compile_options(-fstack-protector-strong)
   if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
