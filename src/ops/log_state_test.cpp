@@ -71,7 +71,8 @@ TEST(LogState, the_whole_is_told_with_rates_since_the_line_before) {
   status.now += seconds{2};
   status.connections[0].messages += 500;
   status.reconnects = 1;
-  const auto line = parse_log_line(state.lines(status, 7).front());
+  const auto text = state.lines(status, 7).front();
+  const auto line = parse_log_line(text);
   EXPECT_EQ(line.value("messages_per_s"), "250");
   EXPECT_EQ(line.value("wire_bytes_per_s"), "0");
   EXPECT_EQ(line.value("reconnects"), "1");
