@@ -52,7 +52,8 @@ void check_formats(const std::filesystem::path& directory) {
     if (path.extension() == ".ring") {
       static_cast<void>(RingLeftover::open(path));
     } else if (record::parse_segment_name(path.filename().string())) {
-      record::JournalReader reader{beginning_of(path, record::journal_magic.size())};
+      const auto beginning = beginning_of(path, record::journal_magic.size());
+      record::JournalReader reader{beginning};
       static_cast<void>(reader.next());
       if (reader.fault() == record::JournalFault::newer_format)
         throw FileError(fmt::format("{} is a segment of a newer program", path.string()));
