@@ -15,18 +15,6 @@
 #include <unistd.h>
 
 namespace phoenix::io {
-namespace {
-
-/// Everything behind the first byte, which says that the holder has written who it is (io/lock_holder.hpp).
-struct flock all_but_first_byte() {
-  struct flock lock{};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = 1;
-  return lock;
-}
-
-}  // namespace
 
 std::filesystem::path account_lock_directory() {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
@@ -59,7 +47,8 @@ std::filesystem::path account_lock_path(const std::filesystem::path& directory, 
 AccountLock::AccountLock(const std::filesystem::path& path) {
   Descriptor fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!fd.is_open()) throw_errno("open", path);
-  struct flock lock = all_but_first_byte();
+  // The first byte says that the holder has written who it is.
+  struct flock lock = lock_of(1, 0);
   if (::fcntl(*fd, F_OFD_SETLK, &lock) != 0) {
     if (errno != EAGAIN && errno != EACCES) throw_errno("lock", path);
     throw FileError(fmt::format("this account is in use by {} on this machine ({})",

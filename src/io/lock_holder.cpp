@@ -7,7 +7,6 @@
 #include <charconv>
 #include <string_view>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,23 +14,24 @@
 namespace phoenix::io {
 namespace {
 
-/// Locks of an open file description: unlike those of `flock` they can be asked for without being taken, and
-/// unlike those of a process they do not fall when some other descriptor of the file is closed.
-struct flock first_byte() {
-  struct flock lock{};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_len = 1;
-  return lock;
-}
-
 /// Which numbering of processes ours belongs to; 0: the system does not say.
 std::uint64_t pid_namespace() {
   struct stat info{};
   return ::stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
 }
 
+struct flock first_byte() { return lock_of(0, 1); }
+
 }  // namespace
+
+struct flock lock_of(off_t start, off_t length) {
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = start;
+  lock.l_len = length;
+  return lock;
+}
 
 void say_holder(int fd, const std::filesystem::path& path) {
   if (::ftruncate(fd, 0) != 0) throw_errno("write", path);

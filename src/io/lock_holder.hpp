@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include <fcntl.h>
+
 namespace phoenix::io {
 
 /// Who holds the lock of a directory or an account, as the holder wrote it into the lock's file.
@@ -16,6 +18,11 @@ struct LockHolder {
   Place place = Place::here;
   friend bool operator==(const LockHolder&, const LockHolder&) = default;
 };
+
+/// Part of a file, for locks of an open file description: unlike those of `flock` they can be asked for
+/// without being taken, and unlike those of a process they do not fall when some other descriptor of the file
+/// is closed. `length` 0: to the file's end, wherever that comes to be.
+struct flock lock_of(off_t start, off_t length);
 
 /// Writes who we are into the file of a lock that we have taken. FileError on failure.
 ///
