@@ -93,6 +93,7 @@ std::string log_start_text(const LogStart& start) {
     nlohmann::json j{{"symbol", point.symbol}, {"cvd", point.signals.cvd.raw()}};
     if (point.last_trade_id) j["last_trade_id"] = *point.last_trade_id;
     if (point.last_depth_id) j["last_depth_id"] = *point.last_depth_id;
+    if (point.signals.last_second) j["last_second"] = *point.signals.last_second;
     if (point.recorded_until) j["recorded_until_ns"] = base::ns_of(*point.recorded_until);
     for (const auto& range : point.missing_trades) j["missing_trades"].push_back({range.from, range.to});
     resume.push_back(std::move(j));
@@ -117,6 +118,7 @@ std::optional<LogStart> parse_log_start(std::string_view text) {
       point.signals.cvd = model::Qty::from_raw(j.at("cvd").get<std::int64_t>());
       if (j.contains("last_trade_id")) point.last_trade_id = j["last_trade_id"].get<std::int64_t>();
       if (j.contains("last_depth_id")) point.last_depth_id = j["last_depth_id"].get<std::int64_t>();
+      if (j.contains("last_second")) point.signals.last_second = j["last_second"].get<std::int64_t>();
       if (j.contains("recorded_until_ns"))
         point.recorded_until = base::local_time_ns(j["recorded_until_ns"].get<std::int64_t>());
       if (j.contains("missing_trades")) {

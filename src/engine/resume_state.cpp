@@ -23,6 +23,11 @@ void ResumeState::look_at(const record::RowView& row, base::LocalTime written) {
     case Kind::cvd:
       on_cvd(row);
       break;
+    case Kind::features: {
+      static const auto second = record::column_index(Kind::features, "second_ts");
+      add_last_second(row.integer(second));
+      break;
+    }
     case Kind::coverage:
       on_coverage(row);
       break;
@@ -98,6 +103,7 @@ ResumePoint ResumeState::point(std::string_view symbol) const {
   point.recorded_until = until_;
   for (std::size_t i = 1; i < trades_.size(); ++i)
     point.missing_trades.push_back({trades_[i - 1].to + 1, trades_[i].from - 1});
+  point.signals.last_second = last_second_;
   point.signals.cvd = cvd_;
   for (const auto& [id, qty] : unsummed_) point.signals.cvd += qty;
   return point;

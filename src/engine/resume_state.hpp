@@ -27,6 +27,7 @@ class ResumeState {
   /// What is known from elsewhere: files of earlier rows.
   void add_trades(feed::TradeRange ids);  ///< recorded, or named lost
   void add_last_depth(std::int64_t id) { raise(last_depth_id_, id); }
+  void add_last_second(std::int64_t second) { raise(last_second_, second); }
   void add_written(base::LocalTime time) { raise(until_, time); }
 
   /// Highest trade whose sum was written; empty when no row had one.
@@ -48,7 +49,7 @@ class ResumeState {
   void on_coverage(const record::RowView& row);
 
   std::vector<feed::TradeRange> trades_;  ///< recorded, or named lost: ascending, and a hole between any two
-  std::optional<std::int64_t> last_depth_id_, last_cvd_id_;
+  std::optional<std::int64_t> last_depth_id_, last_cvd_id_, last_second_;
   std::optional<base::LocalTime> until_;
   model::Qty cvd_;                               ///< of the row written last, late trades included
   std::map<std::int64_t, model::Qty> unsummed_;  ///< signed quantity of trades that no sum holds yet

@@ -50,6 +50,15 @@ std::string lost(std::int64_t first, std::int64_t last, std::string_view stream 
   row.integer(first).integer(last).integer(last - first + 1).text("").finish();
   return bytes;
 }
+std::string second(std::int64_t at) {
+  std::string bytes;
+  record::RowWriter row{Kind::features, "BTCUSDT", bytes};
+  row.time(base::venue_time_ms(at * 1'000)).time(t0).integer(at).boolean(false);
+  for (int i = 0; i < 14; ++i) row.null();
+  row.number(0).decimal(Qty{}).integer(0).integer(0);
+  row.text("Tokyo").null().null().null().text("TM").integer(2).finish();
+  return bytes;
+}
 void look(ResumeState& state, const std::string& bytes, LocalTime written = t0) {
   const auto row = record::decode_row(bytes);
   ASSERT_TRUE(row.has_value());
@@ -61,7 +70,7 @@ TEST(ResumeState, an_empty_recording_says_nothing) {
   EXPECT_EQ(point.symbol, "BTCUSDT");
   EXPECT_FALSE(point.last_trade_id || point.last_depth_id || point.recorded_until);
   EXPECT_TRUE(point.missing_trades.empty());
-  EXPECT_TRUE(point.signals.cvd.is_zero());
+  EXPECT_EQ(point.signals, signal::SignalState{});
 }
 
 TEST(ResumeState, missing_is_what_is_neither_a_row_nor_named_lost) {
@@ -104,6 +113,16 @@ TEST(ResumeState, the_end_is_the_time_of_the_last_row) {
   look(state, trade(1, "1"), t0 + base::seconds{5});
   look(state, trade(2, "1"), t0 + base::seconds{9});
   EXPECT_EQ(state.point("BTCUSDT").recorded_until, t0 + base::seconds{9});
+}
+
+TEST(ResumeState, the_last_second_is_the_newest_of_rows_and_files) {
+  ResumeState state;
+  for (const std::int64_t at : {8, 9}) look(state, second(at));
+  EXPECT_EQ(state.point("BTCUSDT").signals.last_second, 9);
+  state.add_last_second(7);
+  EXPECT_EQ(state.point("BTCUSDT").signals.last_second, 9);
+  state.add_last_second(12);
+  EXPECT_EQ(state.point("BTCUSDT").signals.last_second, 12);
 }
 
 TEST(ResumeState, the_sum_is_that_of_the_row_written_last_also_when_its_trade_is_older) {

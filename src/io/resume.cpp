@@ -57,6 +57,9 @@ void look_at_file(const record::FoundFile& file, std::int64_t newest_ns, Seen& s
     case Kind::depth:
       if (sidecar.last_id) seen.state.add_last_depth(*sidecar.last_id);
       break;
+    case Kind::features:
+      seen.state.add_last_second(sidecar.event_time_ns_max / 1'000'000'000);
+      break;
     case Kind::cvd:
       if (sidecar.last_id.value_or(-1) > seen.cvd_file_id) {
         seen.cvd_file_id = *sidecar.last_id;

@@ -24,7 +24,9 @@ std::string check(const FeatureOptions& options);
 /// from the first event to the last is written.
 class FeatureTable {
  public:
-  explicit FeatureTable(const FeatureOptions& options = {});
+  /// `recorded_to`: the last second that an earlier run wrote. A second that a restart cut in two is not
+  /// written again, nor any before it.
+  explicit FeatureTable(const FeatureOptions& options = {}, std::optional<std::int64_t> recorded_to = {});
 
   /// Before each event: closes what is due. `labeller` gets the return of each closed second.
   void advance(base::VenueTime now, base::LocalTime recv_time, Labeller& labeller, Rows& rows);
@@ -36,6 +38,8 @@ class FeatureTable {
   /// Closes every second begun.
   void finish(base::LocalTime recv_time, Labeller& labeller, Rows& rows);
 
+  /// The last second written, by this run or before it.
+  std::optional<std::int64_t> recorded_to() const { return open_ ? std::optional{*open_ - 1} : recorded_to_; }
   std::int64_t late() const { return late_; }        ///< facts for a second that was closed
   std::int64_t skipped() const { return skipped_; }  ///< seconds left out, beyond the look-back
 
@@ -62,11 +66,12 @@ class FeatureTable {
   void close(base::LocalTime recv_time, Labeller& labeller, Rows& rows);
 
   FeatureOptions options_;
-  std::optional<std::int64_t> open_;  ///< the oldest second not yet closed
-  std::int64_t newest_ = 0;           ///< the newest second with an event
-  std::array<Second, 2> seconds_{};   ///< of open_ and the one after, by parity
-  std::optional<Touch> touch_;        ///< at the end of the last closed second
-  std::optional<double> mid_;         ///< of the last closed second
+  std::optional<std::int64_t> recorded_to_;  ///< before this run
+  std::optional<std::int64_t> open_;         ///< the oldest second not yet closed
+  std::int64_t newest_ = 0;                  ///< the newest second with an event
+  std::array<Second, 2> seconds_{};          ///< of open_ and the one after, by parity
+  std::optional<Touch> touch_;               ///< at the end of the last closed second
+  std::optional<double> mid_;                ///< of the last closed second
   std::int64_t late_ = 0, skipped_ = 0;
 };
 

@@ -87,7 +87,7 @@ SymbolSignals::SymbolSignals(const SignalOptions& options, SignalState state)
       divergence_{options.divergence},
       rules_{options.events},
       labeller_{options.labels},
-      features_{options.features},
+      features_{options.features, state.last_second},
       books_{options.books_max},
       trades_{options.trades_max} {}
 

@@ -46,6 +46,8 @@ std::string check(const SignalOptions& options);
 /// What outlives a restart.
 struct SignalState {
   model::Qty cvd;
+  std::optional<std::int64_t>
+      last_second{};  ///< of the table of seconds, since 1970; none was written: empty
   friend bool operator==(const SignalState&, const SignalState&) = default;
 };
 
@@ -86,7 +88,7 @@ class SymbolSignals {
   /// Takes everything that waits, ends what holds and closes every second begun. More may follow.
   void finish(Rows& rows);
 
-  SignalState state() const { return {cvd_.sum()}; }
+  SignalState state() const { return {cvd_.sum(), features_.recorded_to()}; }
   SignalStats stats() const;
 
  private:

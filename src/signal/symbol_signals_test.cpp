@@ -283,6 +283,40 @@ TEST(SymbolSignals, h22_silence_is_written_up_to_the_look_back_and_a_stale_book_
   EXPECT_EQ(signals.stats().seconds_skipped, 238);
 }
 
+TEST(SymbolSignals, h22_a_second_that_a_restart_cuts_in_two_is_written_once) {
+  TestMarket market{14};
+  SymbolSignals first{{}};
+  Rows before;
+  first.on_book(market.book(t0), before);
+  first.on_book(market.book(t0 + 1'400), before);
+  first.finish(before);
+  ASSERT_EQ(rows_of<FeatureRow>(before).size(), 2U);
+  EXPECT_EQ(first.state().last_second, t0 / 1'000 + 1);
+
+  SymbolSignals second{{}, first.state()};
+  Rows after;
+  EXPECT_EQ(second.state(), first.state()) << "until there is a newer one";
+  second.on_book(market.book(t0 + 1'600), after);
+  second.on_book(market.book(t0 + 1'900), after);
+  second.on_book(market.book(t0 + 2'300), after);
+  second.finish(after);
+  ASSERT_EQ(rows_of<FeatureRow>(after).size(), 1U);
+  EXPECT_EQ(rows_of<FeatureRow>(after)[0].second_ts, t0 / 1'000 + 2);
+
+  // A run that ends within the second has nothing to add; one whose clock was set back for good begins anew.
+  SymbolSignals third{{}, second.state()};
+  Rows none;
+  third.on_book(market.book(t0 + 2'500), none);
+  third.finish(none);
+  EXPECT_TRUE(rows_of<FeatureRow>(none).empty());
+  EXPECT_EQ(third.state().last_second, t0 / 1'000 + 2);
+  SymbolSignals set_back{{}, SignalState{.cvd = {}, .last_second = t0 / 1'000 + 3'601}};
+  Rows anew;
+  set_back.on_book(market.book(t0), anew);
+  set_back.finish(anew);
+  EXPECT_EQ(rows_of<FeatureRow>(anew).size(), 1U);
+}
+
 TEST(SymbolSignals, h29_three_levels_are_three_levels) {
   SymbolSignals signals{{}};
   TestMarket market{13};

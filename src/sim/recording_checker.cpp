@@ -147,6 +147,9 @@ void RecordingChecker::recorded(const RowView& row) {
     case Kind::cvd:
       on_cvd(*s, row);
       break;
+    case Kind::features:
+      on_features(*s, row);
+      break;
     case Kind::coverage:
       on_coverage(*s, row);
       break;
@@ -373,6 +376,14 @@ void RecordingChecker::on_ticker(Symbol& s, const RowView& row) {
         row.integer(ask.index) == top.ask.price.raw() && row.integer(ask_qty.index) == top.ask.qty.raw();
   }
   if (known && !is_equal) tell_("recorded_rows", s.name, fmt::format("ticker {} is not as it was", id));
+}
+
+void RecordingChecker::on_features(Symbol& s, const RowView& row) {
+  static const Place<Kind::features> second("second_ts");
+  const std::int64_t at = row.integer(second.index);
+  if (s.second && at <= *s.second && exact_times_)
+    tell_("recorded_rows", s.name, fmt::format("second {} is written after {}", at, *s.second));
+  s.second = at;
 }
 
 void RecordingChecker::on_mark_price(Symbol& s, const RowView& row) {

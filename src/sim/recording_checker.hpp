@@ -97,7 +97,7 @@ class RecordingChecker {
     std::optional<std::int64_t> chain;  ///< last id of the depth rows; empty before the first snapshot
     bool after_snapshot = false, loss_named = false, loss_due = false;
     std::optional<std::int64_t> ticker_id;
-    std::optional<std::int64_t> mark_time;
+    std::optional<std::int64_t> mark_time, second;
     std::array<Tally, streams> tallies;
     std::int64_t rest_rows = 0, journal_rows = 0;  ///< repaired, and not in the ledger yet
     model::Qty sum, sum_at_start;                  ///< of signed quantities of all trades recorded
@@ -115,6 +115,7 @@ class RecordingChecker {
   void on_book(Symbol& s, const record::RowView& row);
   void on_book20(Symbol& s, const record::RowView& row);
   void on_ticker(Symbol& s, const record::RowView& row);
+  void on_features(Symbol& s, const record::RowView& row);
   void on_mark_price(Symbol& s, const record::RowView& row);
   void on_liquidation(Symbol& s, const record::RowView& row);
   void on_cvd(Symbol& s, const record::RowView& row);
