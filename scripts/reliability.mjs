@@ -56,11 +56,7 @@ out.push(`
 Two faults that agree with each other: data that comes late on both lines, and at the same time a probe that is answered by a replica just
 as far behind. The ids are equal then, the market is taken for quiet, and quotes rest until either fault ends or the data's own
 event times give it away (\`lag_max_ms\`). The venue's answer names no age of its replica, so the checker allows the switch to be fed
-on data that is older by what the replica lags.
-
-Two clocks of one venue that differ: a flat symbol is in no list of positions, so how old that statement is comes from the venue's clock, while
-fills carry the time of its matching. Where the first runs hours ahead of the second (two \`skew\` of an hour each), a fill just after a start
-counts as part of the position before it until the next list, at most ten seconds later.`);
+on data that is older by what the replica lags.`);
 if (r.violations.length > 0) {
   out.push('\n## Broken\n');
   for (const v of r.violations) out.push(`- ${v.checker} ${v.symbol}: ${v.facts} (\`${v.again}\`)`);

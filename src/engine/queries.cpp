@@ -552,7 +552,7 @@ void Engine::on_positions(const Query& query, std::string_view body) {
       if (r.symbol == d.symbol) report = r;
     }
     if (!d.position_proved && !ledger_.is_position_stated(d.symbol)) {
-      ledger_.set_position(report);
+      ledger_.set_position(report, now_);
       note(Severity::info, "position symbol={} qty={}", symbols_.name(d.symbol), report.qty.text());
     }
     const bool just_filled = d.last_fill + fill_settles_in > query.sent_at;
@@ -564,7 +564,7 @@ void Engine::on_positions(const Query& query, std::string_view body) {
         // Two reports in a row say the same, and no fill came between: the venue is right.
         note(Severity::error, "position adopted symbol={} ours={} venue={}", symbols_.name(d.symbol),
              mismatch->ours.text(), mismatch->venue.text());
-        ledger_.set_position(report);
+        ledger_.set_position(report, now_);
         d.mismatch.reset();
       } else {
         ++position_mismatches_;

@@ -61,10 +61,10 @@ void Ledger::restore(const LedgerState& state) {
   book.incomes_forgotten = {.time = state.incomes_through, .id = std::numeric_limits<std::int64_t>::min()};
 }
 
-void Ledger::set_position(const model::PositionReport& report) {
+void Ledger::set_position(const model::PositionReport& report, base::LocalTime known_at) {
   Book& book = at(report.symbol);
   book.position_as_of = std::max(book.position_as_of, report.update_time);
-  book.position_stated = true;
+  book.position_known_at = known_at;
   book.account.position = model::Qty::from_raw(std::clamp(report.qty.raw(), -sane_raw_max, sane_raw_max));
   const auto entry =
       model::Price::from_raw(std::clamp<std::int64_t>(report.entry_price.raw(), 0, sane_raw_max));
@@ -75,7 +75,7 @@ void Ledger::set_position(const model::PositionReport& report) {
 
 bool Ledger::is_position_stated(model::SymbolId symbol) const {
   const Book* book = find(symbol);
-  return book != nullptr && book->position_stated;
+  return book != nullptr && book->position_known_at;
 }
 
 void Ledger::apply(const Fill& fill) {
@@ -89,7 +89,10 @@ void Ledger::apply(const Fill& fill) {
   if (!fresh.quantity) return;
   book.account.add_fill(fill);
   ++book.fills_this_run;
-  if (fill.time > book.position_as_of) move_position(book, fill);
+  // The order in which we sent and heard needs no clock of the venue's.
+  const bool is_sent_since =
+      fill.order_sent_at && book.position_known_at && *fill.order_sent_at >= *book.position_known_at;
+  if (is_sent_since || fill.time > book.position_as_of) move_position(book, fill);
 }
 
 void Ledger::move_position(Book& book, const Fill& fill) {
@@ -189,7 +192,7 @@ std::optional<std::int64_t> Ledger::first_without_money(model::SymbolId symbol) 
 
 void Ledger::clock_set_back(base::Duration by) {
   for (Book& book : books_) {
-    if (book.position_stated) book.position_as_of -= by;
+    if (book.position_known_at) book.position_as_of -= by;
   }
 }
 

@@ -72,10 +72,10 @@ class Ledger {
   /// Takes up what earlier runs did. Before any fill or income of this symbol.
   void restore(const LedgerState& state);
 
-  /// Position as the venue states it: at start, and when the engine decides to believe it. Fills that
-  /// happened at or before `report.update_time` are part of it and will not move it again, however late they
-  /// are told.
-  void set_position(const model::PositionReport& report);
+  /// Position as the venue states it: at start, and when the engine decides to believe it. `known_at`: when
+  /// we had the statement, by our clock. A fill of an order sent since then is not part of it. Any other fill
+  /// that happened at or before `report.update_time` is, and will not move it again, however late it is told.
+  void set_position(const model::PositionReport& report, base::LocalTime known_at);
   /// Whether `set_position` was called for this symbol.
   bool is_position_stated(model::SymbolId symbol) const;
   void apply(const Fill& fill);
@@ -113,8 +113,8 @@ class Ledger {
   struct Book {
     Account account;
     base::VenueTime position_as_of{};  ///< fills up to here are in the position the venue stated
-    bool position_stated = false;
-    model::Money cost;  ///< of the open position, positive
+    std::optional<base::LocalTime> position_known_at;  ///< empty: it was never stated
+    model::Money cost;                                 ///< of the open position, positive
     SeenTrades seen;
     std::vector<IncomeKey> incomes;  ///< ascending
     IncomeKey incomes_forgotten;     ///< this and older ones count as known

@@ -104,7 +104,8 @@ TEST(Ledger, a_stated_position_holds_what_happened_before_it) {
                        .entry_price = Price::of("50"),
                        .mark_price = {},
                        .unrealized_pnl = {},
-                       .update_time = base::venue_time_ms(1005)});
+                       .update_time = base::venue_time_ms(1005)},
+                      {});
   EXPECT_EQ(ledger.account(eth).entry_price, Price::of("50"));
   ledger.apply(fill(5, Side::bid, "100", "1", "3"));  // at 1005
   EXPECT_EQ(ledger.account(eth).position, Qty::of("-2")) << "it is in the stated position";
@@ -230,7 +231,8 @@ TEST(Ledger, d14_takes_up_results_and_never_a_position) {
                        .entry_price = Price::of("100"),
                        .mark_price = {},
                        .unrealized_pnl = {},
-                       .update_time = base::venue_time_ms(1002)});
+                       .update_time = base::venue_time_ms(1002)},
+                      {});
   EXPECT_TRUE(ledger.is_position_stated(eth));
   // The venue tells all trades since number 1 again, and one that nobody had heard of.
   for (const auto id : {1, 2}) ledger.apply(fill(id, Side::ask, "101", "1", "1", "0.02"));
@@ -337,7 +339,8 @@ TEST(Ledger, numbers_no_venue_can_mean_do_not_stop_it) {
                        .entry_price = huge_price,
                        .mark_price = {},
                        .unrealized_pnl = {},
-                       .update_time = {}});
+                       .update_time = {}},
+                      {});
   for (int i = 0; i < 10; ++i) {
     Fill large = fill(10 + i, Side::bid, "1", "20000000000");
     large.money = FillMoney{.realized_pnl = Money::from_raw(std::numeric_limits<std::int64_t>::min()),
@@ -419,7 +422,7 @@ TEST(Ledger, d14_a_venue_clock_set_back_does_not_make_new_fills_part_of_an_old_p
   model::PositionReport report;
   report.symbol = symbol;
   report.update_time = at(3600);  // its clock was an hour ahead
-  ledger.set_position(report);
+  ledger.set_position(report, {});
   ledger.apply(fill(1, at(3599)));
   EXPECT_TRUE(ledger.account(symbol).position.is_zero()) << "part of what was stated";
   ledger.clock_set_back(base::hours{1});
@@ -427,6 +430,29 @@ TEST(Ledger, d14_a_venue_clock_set_back_does_not_make_new_fills_part_of_an_old_p
   EXPECT_EQ(ledger.account(symbol).position, model::Qty::of("1"));
   EXPECT_TRUE(ledger.knows(symbol, 1));
   EXPECT_FALSE(ledger.knows(symbol, 3));
+}
+
+TEST(Ledger, d14_a_fill_of_an_order_sent_after_the_statement_is_new_whatever_the_clocks_say) {
+  const auto ours = [](int seconds) {
+    return base::local_time_ns(1'795'000'000'000'000'000) + base::seconds{seconds};
+  };
+  Ledger ledger;
+  model::PositionReport report;
+  report.symbol = eth;
+  report.update_time = base::venue_time_ms(3'600'000);
+  ledger.set_position(report, ours(10));
+  const auto apply = [&](std::int64_t id, std::optional<base::LocalTime> sent_at) {
+    Fill f = fill(id, Side::bid, "100", "1");
+    f.order_sent_at = sent_at;
+    ledger.apply(f);
+    return ledger.account(eth).position;
+  };
+  EXPECT_EQ(apply(1, std::nullopt), Qty{}) << "of an order of an earlier run: only times tell";
+  EXPECT_EQ(apply(2, ours(9)), Qty{}) << "sent before: the statement may hold it";
+  EXPECT_EQ(apply(3, ours(10)), Qty::of("1"));
+  EXPECT_EQ(apply(4, ours(11)), Qty::of("2"));
+  ledger.set_position(report, ours(12));
+  EXPECT_EQ(apply(5, ours(11)), Qty{}) << "a later statement may hold it";
 }
 
 }  // namespace

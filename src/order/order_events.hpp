@@ -30,6 +30,7 @@ struct Fill {
   bool maker = false;
   std::optional<FillMoney> money;  ///< empty when only the quick hint came; FillDetails follows
   base::VenueTime time{};
+  std::optional<base::LocalTime> order_sent_at{};  ///< where this run sent the order
 };
 /// The money of a Fill that came without it.
 struct FillDetails {

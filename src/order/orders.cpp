@@ -508,6 +508,7 @@ void Orders::tell(Symbol& symbol, Order* order, const Fill& fill, OrderEvents& e
       fill.trade_id, {.quantity = true, .money = fill.money.has_value(), .order = order != nullptr});
   if (fresh.quantity) {
     events.push_back(fill);
+    if (order != nullptr && !order->adopted) std::get<Fill>(events.back()).order_sent_at = order->sent_at;
   } else if (fresh.money) {
     events.push_back(FillDetails{.symbol = fill.symbol, .trade_id = fill.trade_id, .money = *fill.money});
   } else {
@@ -699,6 +700,7 @@ void Orders::adopt(Symbol& symbol, model::ClientOrderId id, Side side, model::In
   order.told_qty = std::clamp(facts.filled_qty, Qty{}, order.qty);
   order.filled_qty = order.told_qty;
   order.sent_at = now;
+  order.adopted = true;
   symbol.active.push_back(slot);
   ++counts_.adopted;
   learn(order, facts, now, events, out);

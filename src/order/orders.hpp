@@ -193,6 +193,7 @@ class Orders {
     bool proved = false;    ///< evidence showed that the venue took it
     bool leaving = false;   ///< must end; cancels repeat until it does
     bool risk = false;      ///< ... because it is a risk
+    bool adopted = false;   ///< met, not sent by this run: `sent_at` is when it was met
     bool takes = false;     ///< immediate or cancel: no part of the ladder
     bool amendable = true;  ///< false once an amend was refused: cancel and place instead
     bool slow = false;      ///< its placement's answer is overdue

@@ -415,7 +415,11 @@ TEST_F(LifeCycle, an_order_lives_and_ends) {
 
 TEST_F(LifeCycle, a_fill_before_the_answer_belongs_to_the_order) {
   const auto id = send_one();
+  const auto sent_at = now;
+  now += base::milliseconds{5};
   tell(trade(id, OrderStatus::filled, "1", 1, "1"));
+  ASSERT_EQ(told<Fill>().size(), 1U);
+  EXPECT_EQ(told<Fill>()[0].order_sent_at, sent_at);
   EXPECT_EQ(state_of(id), OrderState::done);
   accept(place_request, id, OrderStatus::fresh);
   EXPECT_EQ(state_of(id), OrderState::done) << "the late answer revives nothing";
@@ -1028,6 +1032,11 @@ TEST_F(Reconciliation, a_fill_that_an_order_was_met_with_is_not_its_fill_twice) 
   late.trade_id = 6;
   tell(late);
   EXPECT_EQ(bid_exposure(), Qty::of("2"));
+  late.trade_id = 7;
+  late.filled_qty = Qty::of("2");
+  tell(late);
+  ASSERT_EQ(told<Fill>().size(), 2U);
+  for (const auto& fill : told<Fill>()) EXPECT_FALSE(fill.order_sent_at) << "another run sent it";
 }
 
 TEST_F(Reconciliation, d14_orders_of_an_earlier_run_are_cancelled_and_counted) {
