@@ -179,11 +179,12 @@ StateTeller::StateTeller(Log log, base::Duration interval, base::LocalTime now)
 void StateTeller::turn(base::LocalTime now, const std::function<ops::Status()>& status) {
   log_.look();
   if (!next_ || now < *next_) return;
-  const auto picture = status();
+  auto picture = status();
+  picture.log_lines_suppressed = log_.suppressed();
   is_up_ = is_up_ || std::all_of(picture.symbols.begin(), picture.symbols.end(),
                                  [](const auto& symbol) { return symbol.reason.empty(); });
   next_ = now + (is_up_ ? interval_ : std::min(interval_, soon));
-  for (const auto& line : state_.lines(picture, log_.suppressed())) log_(engine::Severity::info, line);
+  for (const auto& line : state_.lines(picture)) log_(engine::Severity::info, line);
 }
 
 }  // namespace phoenix::app

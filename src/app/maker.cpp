@@ -240,6 +240,7 @@ ops::Status Maker::picture() const {
   if (config_watch_) fill_config_watch(status, *config_watch_);
   fill_state_store(status, state_->status());
   fill_process(status);
+  status.log_lines_suppressed = log_.suppressed();
   return status;
 }
 

@@ -85,10 +85,11 @@ int record(const RecordArguments& arguments) {
                          .data_dir = config.recording.dir,
                          .feed = &feed,
                          .actions = {}};
-      ops_host = std::make_unique<OpsHost>(clock, std::move(ops), [&host, &alerts] {
+      ops_host = std::make_unique<OpsHost>(clock, std::move(ops), [&host, &alerts, &log] {
         auto status = host->status();
         alerts->fill(status);
         fill_process(status);
+        status.log_lines_suppressed = log.suppressed();
         return status;
       });
     }

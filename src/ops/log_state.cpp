@@ -50,10 +50,10 @@ LogState::Counts LogState::counts_of(const SymbolStatus& symbol, const Status& s
   return counts;
 }
 
-std::vector<std::string> LogState::lines(const Status& status, std::uint64_t suppressed) {
+std::vector<std::string> LogState::lines(const Status& status) {
   const auto passed = status.now - before_.value_or(status.started_time);
   before_ = status.now;
-  Totals totals{.reconnects = status.reconnects, .suppressed = suppressed};
+  Totals totals{.reconnects = status.reconnects, .suppressed = status.log_lines_suppressed};
   for (const auto& connection : status.connections) {
     totals.messages += connection.messages;
     totals.wire_bytes += connection.wire_bytes_in;

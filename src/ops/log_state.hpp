@@ -15,8 +15,7 @@ namespace phoenix::ops {
 /// quoting and one of its recording. What is counted is told as what was added since the lines before.
 class LogState {
  public:
-  /// `suppressed`: lines that the log counted and did not write, so far.
-  std::vector<std::string> lines(const Status& status, std::uint64_t suppressed);
+  std::vector<std::string> lines(const Status& status);
 
  private:
   struct Counts {

@@ -52,7 +52,7 @@ Status quoting_status() {
 
 TEST(LogState, one_line_tells_how_a_quoted_symbol_stands) {
   LogState state;
-  const auto lines = state.lines(quoting_status(), 0);
+  const auto lines = state.lines(quoting_status());
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(lines[1],
             "symbol state symbol=ETHUSDC state=live mode=normal guard=none position=-0.12 orders_bid=7 "
@@ -64,21 +64,22 @@ TEST(LogState, one_line_tells_how_a_quoted_symbol_stands) {
 TEST(LogState, the_whole_is_told_with_rates_since_the_line_before) {
   LogState state;
   auto status = quoting_status();
-  EXPECT_TRUE(state.lines(status, 0).front().starts_with(
+  EXPECT_TRUE(state.lines(status).front().starts_with(
       "overall state phase=running symbols_live=1 symbols=1 paper=false limited=false latched=false alerts=0 "
       "equity=none drawdown=0 connections_open=1 connections=1 reconnects=0 messages_per_s=100 "
       "wire_bytes_per_s=5000 "));
   status.now += seconds{2};
   status.connections[0].messages += 500;
   status.reconnects = 1;
-  const auto text = state.lines(status, 7).front();
+  status.log_lines_suppressed = 7;
+  const auto text = state.lines(status).front();
   const auto line = parse_log_line(text);
   EXPECT_EQ(line.value("messages_per_s"), "250");
   EXPECT_EQ(line.value("wire_bytes_per_s"), "0");
   EXPECT_EQ(line.value("reconnects"), "1");
   EXPECT_EQ(line.value("log_lines_suppressed"), "7");
   status.now += seconds{2};
-  EXPECT_EQ(parse_log_line(state.lines(status, 0).front()).value("reconnects"), "0") << "told once";
+  EXPECT_EQ(parse_log_line(state.lines(status).front()).value("reconnects"), "0") << "told once";
 }
 
 TEST(LogState, a_stream_that_brings_nothing_and_the_reason_of_a_hold_are_named) {
@@ -88,7 +89,7 @@ TEST(LogState, a_stream_that_brings_nothing_and_the_reason_of_a_hold_are_named) 
   status.streams[1].connection = "public_b";
   status.symbols[0].state = SymbolState::hold;
   status.symbols[0].reason = base::ShortText<48>{"the price is not proved"};
-  const auto text = state.lines(status, 0)[1];
+  const auto text = state.lines(status)[1];
   const auto line = parse_log_line(text);
   EXPECT_EQ(line.value("streams_bad"), "depth@public_b:stalled");
   EXPECT_EQ(line.value("state"), "hold");
@@ -106,11 +107,11 @@ TEST(LogState, a_recording_tells_what_was_added) {
   symbol.last_trade_time = status.now - seconds{3};
   status.recording.active = true;
   status.recording.fault = base::ShortText<96>{"no space"};
-  EXPECT_EQ(state.lines(status, 0).size(), 3U);
+  EXPECT_EQ(state.lines(status).size(), 3U);
   symbol.rows[0] += 30;
   symbol.trades_lost = 1;
   status.streams[0].gaps = 3;
-  const auto lines = state.lines(status, 0);
+  const auto lines = state.lines(status);
   EXPECT_EQ(parse_log_line(lines[1]).event, "recording state");
   EXPECT_EQ(parse_log_line(lines[1]).value("fault"), "no space");
   EXPECT_EQ(lines[2],
@@ -121,9 +122,9 @@ TEST(LogState, a_recording_tells_what_was_added) {
 TEST(LogState, a_counter_that_began_anew_is_not_less_than_nothing) {
   LogState state;
   auto status = quoting_status();
-  static_cast<void>(state.lines(status, 0));
+  static_cast<void>(state.lines(status));
   status.symbols[0].fills = 1;
-  EXPECT_EQ(parse_log_line(state.lines(status, 0)[1]).value("fills"), "1");
+  EXPECT_EQ(parse_log_line(state.lines(status)[1]).value("fills"), "1");
 }
 
 }  // namespace

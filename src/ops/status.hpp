@@ -274,6 +274,7 @@ struct Status {
   std::vector<RefusalStatus> refusals;  ///< at most refusals_max and one for the rest
   std::uint64_t configs_applied = 0, configs_refused = 0;  ///< while running; filled in by whoever reads them
   StageLatencies latencies;                                ///< filled in by whoever reads the clock
+  std::uint64_t log_lines_suppressed = 0;  ///< counted and not written; filled in by whoever writes the log
   StateStoreStatus state_store;
   ProcessStatus process;
   base::StaticVector<AlertStatus, alerts_max> alerts;
