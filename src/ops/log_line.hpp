@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -38,6 +39,8 @@ struct LogLine {
   std::string_view value(std::string_view key) const;
 };
 LogLine parse_log_line(std::string_view line);
+template <std::same_as<std::string> S>
+LogLine parse_log_line(S&&) = delete;  // the parts would outlive their text
 
 /// `text` with everything a terminal or a reader of lines could be misled by written as \n, \x1b or \u0085:
 /// control characters, what changes the direction of text, and bytes that are not UTF-8. Beyond

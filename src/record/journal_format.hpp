@@ -5,6 +5,7 @@
 #include "record/layout.hpp"
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -154,6 +155,8 @@ class JournalReader {
  public:
   explicit JournalReader(std::string_view bytes)
       : bytes_(bytes), scan_work_left_(scan_work_factor * bytes.size()) {}
+  template <std::same_as<std::string> S>
+  explicit JournalReader(S&&) = delete;  ///< the reader keeps a view
 
   /// The next record, head and seal included; empty at the end of the valid prefix, where `fault` says why
   /// unless it is the file's end.
