@@ -100,6 +100,13 @@ void wrap(std::string& text, std::string_view line, std::size_t width) {
   text += '\n';
 }
 
+/// Otherwise it is a recorder's.
+bool quotes_any(const json& status) {
+  const auto& symbols = status.at("symbols");
+  return std::any_of(symbols.begin(), symbols.end(),
+                     [](const json& s) { return s.at("quoted").get<bool>(); });
+}
+
 void banner(std::string& text, const json& status, std::size_t width) {
   if (status.at("paper").get<bool>()) cut(text, paper_text, width);
   if (status.at("limited").get<bool>()) cut(text, limited_text, width);
@@ -111,17 +118,22 @@ void banner(std::string& text, const json& status, std::size_t width) {
   std::size_t ready = 0;
   const auto& health = status.at("health");
   for (const auto& s : health.at("symbols")) ready += s.at("ready").get<bool>() ? 1U : 0U;
-  wrap(text,
-       fmt::format("{} since {}, {}; {} of {} symbols ready; equity {}, drawdown {}",
-                   text_of(status.at("phase")), duration_text(status.at("uptime_ms")),
-                   text_of(health.at("level")), ready, health.at("symbols").size(),
-                   money_text(status.at("account").at("equity")),
-                   money_text(status.at("account").at("drawdown"))),
-       width);
+  auto line = fmt::format("{} since {}, {}; {} of {} symbols ready", text_of(status.at("phase")),
+                          duration_text(status.at("uptime_ms")), text_of(health.at("level")), ready,
+                          health.at("symbols").size());
+  if (quotes_any(status))
+    line += fmt::format("; equity {}, drawdown {}", money_text(status.at("account").at("equity")),
+                        money_text(status.at("account").at("drawdown")));
+  wrap(text, line, width);
   text += '\n';
 }
 
-void symbols(std::string& text, const json& status, std::size_t width) {
+std::string why_of(const json& symbol) {
+  auto why = text_of(symbol.at("reason"));
+  return why.empty() ? text_of(symbol.at("mode_reason")) : why;
+}
+
+void quoted_symbols(std::string& text, const json& status, std::size_t width) {
   TextTable table{{{"symbol", Align::left, 100},
                    {"state", Align::left, 99},
                    {"mid", Align::right, 90},
@@ -140,8 +152,6 @@ void symbols(std::string& text, const json& status, std::size_t width) {
                    {"price", Align::left, 74},
                    {"why", Align::left, 97}}};
   for (const auto& s : status.at("symbols")) {
-    auto why = text_of(s.at("reason"));
-    if (why.empty()) why = text_of(s.at("mode_reason"));
     const auto& guard = s.at("guard");
     table.add({text_of(s.at("symbol")), text_of(s.at("state")), number_text(s.at("mid")),
                number_text(s.at("own_bid")), number_text(s.at("own_ask")),
@@ -150,7 +160,33 @@ void symbols(std::string& text, const json& status, std::size_t width) {
                money_text(s.at("realized_pnl")), money_text(s.at("unrealized_pnl")),
                fmt::format("{}", s.at("counts").at("fills").get<std::uint64_t>()), text_of(s.at("mode")),
                text_of(guard.at("level_name")), age_text(s.at("depth_age_ms")), text_of(s.at("verdict")),
-               why});
+               why_of(s)});
+  }
+  text += table.text(width);
+}
+
+void recorded_symbols(std::string& text, const json& status, const Growth& growth, std::size_t width) {
+  TextTable table{{{"symbol", Align::left, 100},
+                   {"state", Align::left, 99},
+                   {"mid", Align::right, 60},
+                   {"rows/s", Align::right, 90},
+                   {"rows", Align::right, 80},
+                   {"trades", Align::right, 70},
+                   {"repaired", Align::right, 84},
+                   {"lost", Align::right, 85},
+                   {"resyncs", Align::right, 65},
+                   {"age", Align::right, 75},
+                   {"price", Align::left, 74},
+                   {"why", Align::left, 97}}};
+  for (const auto& s : status.at("symbols")) {
+    const auto& counts = s.at("counts");
+    const auto number = [](const json& count) { return fmt::format("{}", count.get<std::uint64_t>()); };
+    const auto* earlier = growth.earlier("symbols", s, {"symbol"});
+    table.add({text_of(s.at("symbol")), text_of(s.at("state")), number_text(s.at("mid")),
+               fmt::format("{:.0f}", growth.rate(s, earlier, "rows_recorded")), number(s.at("rows_recorded")),
+               number(counts.at("trades")), number(counts.at("trades_repaired")),
+               number(counts.at("trades_lost")), number(counts.at("resyncs")), age_text(s.at("depth_age_ms")),
+               text_of(s.at("verdict")), why_of(s)});
   }
   text += table.text(width);
 }
@@ -167,7 +203,7 @@ void troubles(std::string& text, const json& status, std::size_t width) {
   for (const auto& alert : status.at("alerts"))
     wrap(text,
          fmt::format("alert level {} {}{}{}: {}", alert.at("level").get<int>(), text_of(alert.at("alert")),
-                     alert.at("symbol").is_null() ? "" : " ", text_of(alert.at("symbol")),
+                     text_of(alert.at("symbol")).empty() ? "" : " ", text_of(alert.at("symbol")),
                      text_of(alert.at("text"))),
          width);
   for (const auto& stream : status.at("streams")) {
@@ -242,9 +278,14 @@ std::string StatusView::table(const ops::Status& status, std::size_t width) {
 
 std::string StatusView::table(const json& status, std::size_t width) {
   std::string text;
+  const Growth growth{status, before_};
   banner(text, status, width);
-  symbols(text, status, width);
-  footer(text, status, Growth{status, before_}, width);
+  if (quotes_any(status)) {
+    quoted_symbols(text, status, width);
+  } else {
+    recorded_symbols(text, status, growth, width);
+  }
+  footer(text, status, growth, width);
   troubles(text, status, width);
   before_ = status;
   return text;

@@ -19,6 +19,7 @@ ops::Status sample(base::LocalTime now = start + base::minutes{20}) {
   ops::SymbolStatus s;
   s.name = model::SymbolTable::Name{"DOGEUSDC"};
   s.state = ops::SymbolState::live;
+  s.quoted = true;
   s.verdict = base::ShortText<16>{"live"};
   s.proved_time = s.last_depth_time = now;
   s.mid = model::Price::of("0.12345");
@@ -57,6 +58,34 @@ TEST(StatusView, shows_numbers_with_all_their_digits) {
   const auto text = StatusView{}.table(sample());
   for (const char* part : {"DOGEUSDC", "0.12345", "0.1234", "7/6", "-1200", "running since 0h20m"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+}
+
+TEST(StatusView, a_recorder_has_its_rows_where_a_maker_has_its_orders) {
+  auto status = sample();
+  auto& symbol = status.symbols[0];
+  symbol.quoted = false;
+  symbol.recorded = true;
+  symbol.rows[0] = 1'000;
+  symbol.trades_repaired = 31;
+  StatusView view;
+  auto text = view.table(status);
+  for (const char* part : {"own bid", "position", "equity"})
+    EXPECT_EQ(text.find(part), std::string::npos) << part << "\n" << text;
+  status.now += base::seconds{2};
+  symbol.rows[1] = 500;
+  text = view.table(status);
+  const auto line = lines_of(text).at(3);
+  for (const char* part : {"DOGEUSDC", " live ", "  250  ", "1500", "  31  "})
+    EXPECT_NE(line.find(part), std::string::npos) << part << "\n" << text;
+}
+
+TEST(StatusView, an_alert_without_a_subject_has_no_blank_before_its_colon) {
+  auto status = sample();
+  ops::AlertStatus alert;
+  alert.name = base::ShortText<48>{"clock"};
+  alert.text = base::ShortText<160>{"what it is"};
+  status.alerts.push_back(alert);
+  EXPECT_EQ(StatusView{}.table(json_of(status)).find(" : what it is"), std::string::npos);
 }
 
 TEST(StatusView, says_first_what_kind_of_run_it_is) {
