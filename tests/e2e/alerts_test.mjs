@@ -8,8 +8,8 @@ import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { configFor, run, start, startExchange, temporaryDirectory } from './program.mjs';
-import { freePort, has, shell, startAlertmanager, startPrometheus } from './prometheus.mjs';
+import { configFor, freePort, run, start, startExchange, temporaryDirectory } from './program.mjs';
+import { has, shell, startAlertmanager, startPrometheus } from './prometheus.mjs';
 import { startMail } from './smtp.mjs';
 
 const directory = temporaryDirectory();

@@ -3,28 +3,19 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { configFor, phoenix, run, start, startExchange, temporaryDirectory } from './program.mjs';
+import { configFor, freePort, phoenix, run, start, startExchange, temporaryDirectory } from './program.mjs';
 
 const directory = temporaryDirectory();
 const page = join(directory, 'phoenix.1');
 const has = (tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
 
-async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
 /// Runs a shell command on a terminal of its own. `type` presses keys, `said` waits for what is shown.
 function onTerminal(command, env = {}) {
   const child = spawn('script', ['-qefc', command, '/dev/null'],
-    { env: { ...process.env, TERM: 'xterm', PATH: `${directory}/bin:${process.env.PATH}`, ...env }, stdio: ['pipe', 'pipe', 'inherit'] });
+    { env: { ...process.env, TERM: 'xterm', SHELL: '/bin/sh', PATH: `${directory}/bin:${process.env.PATH}`, ...env }, stdio: ['pipe', 'pipe', 'inherit'] });
   const terminal = { shown: '' };
   const waiting = new Set();
   child.stdout.on('data', (data) => {
@@ -175,7 +166,7 @@ test('what runs is shown live on a narrow terminal, in colours unless they are n
     const once = await run(['status', '-c', config, '--once']);
     assert.equal(once.code, 1);
     assert.match(once.stderr, new RegExp(`^phoenix: nobody answers at 127\\.0\\.0\\.1:${port}.*\nis it running\\? .phoenix run -c ${config}. starts it`));
-    const live = onTerminal(`phoenix status -c ${config}`);
+    const live = onTerminal(`exec phoenix status -c ${config}`);
     await live.said(/nobody answers at .*asking again/);
     live.type('\x03');
     assert.equal(await live.exit, 0);
@@ -211,11 +202,11 @@ test('what runs is shown live on a narrow terminal, in colours unless they are n
   });
 
   await t.test('no colours where they are not wanted', async () => {
-    const live = onTerminal(`phoenix status -c ${config} --once`, { NO_COLOR: '1' });
+    const live = onTerminal(`exec phoenix status -c ${config} --once`, { NO_COLOR: '1' });
     assert.equal(await live.exit, 0);
     assert.match(live.shown, /^ETHUSDC +live /m);
     assert.doesNotMatch(live.shown, /\x1b/);
-    const dumb = onTerminal(`phoenix status -c ${config}`, { TERM: 'dumb' });
+    const dumb = onTerminal(`exec phoenix status -c ${config}`, { TERM: 'dumb' });
     assert.equal(await dumb.exit, 0, 'one table');
     assert.doesNotMatch(dumb.shown, /\x1b/);
     const piped = await run(['status', '-c', config, '--once']);

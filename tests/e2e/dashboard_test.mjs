@@ -4,13 +4,12 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
-import { configFor, phoenix, run, start, startExchange, temporaryDirectory } from './program.mjs';
+import { configFor, freePort, phoenix, run, start, startExchange, temporaryDirectory, until } from './program.mjs';
 
 const symbols = ['ETHUSDC', 'DOGEUSDC', 'SOLUSDC', 'BNBUSDC', 'XRPUSDC'];
 /// Of the 14 some may be on their way, or not wanted on the side that adds.
@@ -48,15 +47,6 @@ async function open({ width = 1280, height = 900, colorScheme = 'light' } = {}) 
 
 const exchange = async (path = '/state') => (await fetch(`${url}demo${path}`)).json();
 const status = async () => (await fetch(`${url}status`)).json();
-
-async function until(what, holds, seconds = 30) {
-  const end = Date.now() + seconds * 1000;
-  for (;;) {
-    if (await holds()) return;
-    assert.ok(Date.now() < end, `not within ${seconds} s: ${what}`);
-    await new Promise((done) => setTimeout(done, 100));
-  }
-}
 
 const fact = (panel, name) => page.locator(`#${panel} .facts div`, { has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) }).locator('dd').textContent();
 const choose = (symbol) => page.locator(`#tab-${symbol}`).click();
@@ -335,15 +325,6 @@ test('the kill switch cancels everything and stays', async () => {
 test('nothing it did broke the page\'s policy or left this host', () => {
   assert.deepEqual(page.trouble, []);
 });
-
-function freePort() {
-  return new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
-  });
-}
 
 test('beyond this machine nothing is told without the token', async () => {
   const place = temporaryDirectory();

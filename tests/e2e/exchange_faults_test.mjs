@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { run, startExchange, temporaryDirectory } from './program.mjs';
+import { run, startExchange, temporaryDirectory, until } from './program.mjs';
 
 const { WebSocket } = await import('ws').catch(() => ({}));
 const skip = !WebSocket && 'run scripts/setup.sh test';
@@ -14,16 +14,6 @@ const skip = !WebSocket && 'run scripts/setup.sh test';
 const deadline_ms = 15_000;
 
 /** Waits until `condition` gives something, asking again after every message and every few milliseconds. */
-async function until(condition, what, ms = deadline_ms) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** One WebSocket and all that came on it. */
 class Client {
   constructor(url, options = {}) {
@@ -41,7 +31,7 @@ class Client {
 
   static async open(url) {
     const client = new Client(url);
-    await until(() => client.is_open, `${url} opens`);
+    await until(`${url} opens`, () => client.is_open);
     return client;
   }
 
@@ -54,18 +44,18 @@ class Client {
   async round_trip() {
     const id = ++Client.last_id;
     this.socket.send(JSON.stringify({ method: 'LIST_SUBSCRIPTIONS', id }));
-    await until(() => this.texts.some((text) => text.endsWith(`"id":${id}}`)), 'LIST_SUBSCRIPTIONS is answered');
+    await until('LIST_SUBSCRIPTIONS is answered', () => this.texts.some((text) => text.endsWith(`"id":${id}}`)));
     return this.texts.length;
   }
 
   async more(count, what = 'data flow') {
     const have = this.texts.length;
-    await until(() => this.texts.length >= have + count, what);
+    await until(what, () => this.texts.length >= have + count);
   }
 
   async ask(message) {
     this.socket.send(JSON.stringify(message));
-    return until(() => this.texts.map((t) => JSON.parse(t)).find((m) => m.id === message.id), `answer ${message.id}`);
+    return until(`answer ${message.id}`, () => this.texts.map((t) => JSON.parse(t)).find((m) => m.id === message.id));
   }
 
   end() {
@@ -109,7 +99,7 @@ describe('faults on the networked exchange', { skip }, () => {
   /** Two lines of one stream; the first is the oldest of its route. */
   async function lines(path = depth) {
     for (const client of clients.splice(0)) client.end();
-    await until(async () => Object.keys((await state()).peers).length === 0, 'the exchange has no clients');
+    await until('the exchange has no clients', async () => Object.keys((await state()).peers).length === 0);
     const a = await open(path);
     const b = await open(path);
     await a.more(2);
@@ -154,14 +144,14 @@ describe('faults on the networked exchange', { skip }, () => {
     await inject('at 0s for 1h half_open public oldest');
     a.socket.ping();
     b.socket.ping();
-    await until(() => b.pongs === 1, 'the healthy line answers a ping');
+    await until('the healthy line answers a ping', () => b.pongs === 1);
     const heard = a.texts.length;
     await b.more(10);
     assert.ok(a.texts.length <= heard + 1, 'nothing but what was under way');
     assert.equal(a.pongs, 0);
     assert.equal(a.closed, undefined);
     await lift();
-    await until(() => a.closed, 'the reset arrives');
+    await until('the reset arrives', () => a.closed);
     assert.equal(a.closed, 1006);
     assert.equal(b.closed, undefined);
   });
@@ -170,7 +160,7 @@ describe('faults on the networked exchange', { skip }, () => {
     for (const [line, code] of [['cut', 1006], ['cut_mid_frame', 1006], ['close amount=1008', 1008], ['age_cut', 1001]]) {
       const [a, b] = await lines();
       await inject(`at 0s ${line} public oldest`);
-      await until(() => a.closed, line);
+      await until(line, () => a.closed);
       assert.equal(a.closed, code, line);
       await b.more(2);
     }
@@ -181,7 +171,7 @@ describe('faults on the networked exchange', { skip }, () => {
     await inject('at 0s for 1h cut public');
     for (let i = 0; i < 3; ++i) {
       const again = new Client(exchange.plain.streams + depth);
-      await until(() => again.closed, 'cut again');
+      await until('cut again', () => again.closed);
     }
     await lift();
     const [a] = await lines();
@@ -191,7 +181,7 @@ describe('faults on the networked exchange', { skip }, () => {
   test('server_shutdown: announced, then closed', async () => {
     const [a] = await lines();
     await inject('at 0s server_shutdown public oldest amount=100');
-    await until(() => a.closed, 'closed');
+    await until('closed', () => a.closed);
     assert.equal(a.closed, 1001);
     assert.ok(a.texts.some((t) => JSON.parse(t).data?.e === 'serverShutdown'));
   });
@@ -201,7 +191,7 @@ describe('faults on the networked exchange', { skip }, () => {
     for (const status of [429, 418, 403, 503]) {
       await inject(`at 0s for 30s refuse public amount=${status}`);
       const refused = new Client(exchange.plain.streams + depth);
-      await until(() => refused.refused, `refused with ${status}`);
+      await until(`refused with ${status}`, () => refused.refused);
       assert.equal(refused.refused.statusCode, status);
       if (status === 429 || status === 418) {
         const after_s = Number(refused.refused.headers['retry-after']);
@@ -211,7 +201,7 @@ describe('faults on the networked exchange', { skip }, () => {
     }
     await inject('at 0s for 1h refuse amount=0');
     const silent = new Client(exchange.plain.streams + depth, { handshakeTimeout: 300 });
-    await until(() => silent.error, 'the client gives up');
+    await until('the client gives up', () => silent.error);
     assert.match(String(silent.error), /timed out/);
     await a.more(2, 'who is in stays in');
     await lift();
@@ -230,7 +220,7 @@ describe('faults on the networked exchange', { skip }, () => {
     assert.ok(new_a < new_b / 2, `${new_a} of ${new_b} frames came through`);
     const reached = b.data().at(-1).u;
     await lift();
-    await until(() => a.data().at(-1).u >= reached, 'it catches up');
+    await until('it catches up', () => a.data().at(-1).u >= reached);
     const frames = a.data();
     for (let i = 1; i < frames.length; ++i) assert.equal(frames[i].pu, frames[i - 1].u, 'the chain is whole');
   });
@@ -239,11 +229,11 @@ describe('faults on the networked exchange', { skip }, () => {
     const [a] = await lines();
     await inject('at 0s for 1h delay public oldest amount=700');
     const lag = (i) => a.arrived[i] - JSON.parse(a.texts[i]).data.E;
-    await until(() => lag(a.texts.length - 1) >= 700, 'data are late');
+    await until('data are late', () => lag(a.texts.length - 1) >= 700);
     await a.more(5);
     for (let i = a.texts.length - 5; i < a.texts.length; ++i) assert.ok(lag(i) >= 700);
     await lift();
-    await until(() => lag(a.texts.length - 1) < 400, 'data are in time again');
+    await until('data are in time again', () => lag(a.texts.length - 1) < 400);
   });
 
   /** True when somewhere the chain of ids breaks. */
@@ -262,12 +252,12 @@ describe('faults on the networked exchange', { skip }, () => {
       assert.ok(!broken(a.data()));
       const [kind, amount] = fault.split(' ');
       await inject(`at 0s for 1h ${kind} public oldest ${amount ?? ''}`);
-      await until(() => shows(a.data()), fault);
+      await until(fault, () => shows(a.data()));
       await lift();
       const injected = (await call('GET', '/faults')).body.injected[kind];
       assert.ok(injected.begun >= 1 && injected.injected >= 1);
       // What was late has come, and the chain is whole again from some frame on.
-      await until(() => { const last = a.data().slice(-5); return last.length === 5 && !broken(last); }, `${kind} is over`);
+      await until(`${kind} is over`, () => { const last = a.data().slice(-5); return last.length === 5 && !broken(last); });
       assert.ok(!broken(b.data()), 'the other line saw nothing of it');
     }
   });
@@ -276,9 +266,9 @@ describe('faults on the networked exchange', { skip }, () => {
     const [a] = await lines();
     await inject('at 0s for 1h corrupt public oldest amount=1000');
     const is_json = (text) => { try { JSON.parse(text); return true; } catch { return false; } };
-    await until(() => a.texts.slice(-3).every((text) => !is_json(text)), 'data are broken');
+    await until('data are broken', () => a.texts.slice(-3).every((text) => !is_json(text)));
     await lift();
-    await until(() => a.texts.slice(-3).every(is_json), 'data are whole');
+    await until('data are whole', () => a.texts.slice(-3).every(is_json));
   });
 
   // Requests.
@@ -361,10 +351,10 @@ describe('faults on the networked exchange', { skip }, () => {
     assert.equal(user.data().length, 0);
     await lift();
     await cancel_all();
-    await until(() => user.data().some((m) => m.e === 'ORDER_TRADE_UPDATE'), 'events are told again');
+    await until('events are told again', () => user.data().some((m) => m.e === 'ORDER_TRADE_UPDATE'));
 
     await inject('at 0s expire_listen_key');
-    await until(() => user.data().some((m) => m.e === 'listenKeyExpired'), 'the expiry is told');
+    await until('the expiry is told', () => user.data().some((m) => m.e === 'listenKeyExpired'));
     user = await follow();
     await inject('at 0s expire_listen_key_silent');
     await rest('POST', '/fapi/v1/order', order);
@@ -372,7 +362,7 @@ describe('faults on the networked exchange', { skip }, () => {
     assert.equal(user.data().length, 0);
     user = await follow();
     await cancel_all();
-    await until(() => user.data().length > 0, 'a new key brings events');
+    await until('a new key brings events', () => user.data().length > 0);
   });
 
   test('skew: the clock reads more, timestamps are refused', async () => {
@@ -405,7 +395,7 @@ describe('faults on the networked exchange', { skip }, () => {
     for (const [kind, lagging, fresh] of [['probe_lag', 5, 1000], ['stale_snapshot', 1000, 5]]) {
       await inject(`at 0s for 1h ${kind} amount=60000`);
       const old = await id(lagging);
-      await until(async () => await id(fresh) > old, 'the market goes on');
+      await until('the market goes on', async () => await id(fresh) > old);
       assert.equal(await id(lagging), old, kind);
       await lift();
       assert.ok(await id(lagging) > old);
@@ -458,7 +448,7 @@ test('a plan from a file begins with the exchange', { skip }, async () => {
   writeFileSync(plan, '# nobody gets in\nat 0s for 1h refuse public amount=503\n');
   const exchange = await startExchange(directory, ['--faults', plan]);
   const refused = new Client(`${exchange.plain.streams}/public/ws/ethusdc@depth`);
-  await until(() => refused.refused, 'refused');
+  await until('refused', () => refused.refused);
   assert.equal(refused.refused.statusCode, 503);
   assert.equal(await exchange.stop(), 0);
 });

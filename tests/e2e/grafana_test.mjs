@@ -8,8 +8,8 @@ import { after, before, test } from 'node:test';
 
 import { parser } from '@prometheus-io/lezer-promql';
 
-import { configFor, run, start, startExchange, temporaryDirectory } from './program.mjs';
-import { freePort, has, startPrometheus } from './prometheus.mjs';
+import { configFor, freePort, run, start, startExchange, temporaryDirectory } from './program.mjs';
+import { has, startPrometheus } from './prometheus.mjs';
 
 const folder = 'deploy/grafana/dashboards';
 const directory = temporaryDirectory();

@@ -4,36 +4,16 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { accountOf } from './account.mjs';
 import { eventOf, keysOf, linesOfSources, quoted, table } from './log_schema.mjs';
-import { configFor, phoenix, run, start, startExchange, temporaryDirectory } from './program.mjs';
+import { configFor, freePort, phoenix, run, start, startExchange, temporaryDirectory, until } from './program.mjs';
 
 const directory = temporaryDirectory();
 const runtime = join(directory, 'runtime');
-const deadline_ms = 60_000;
 let exchange, account, env;
-
-async function until(what, condition) {
-  const end = Date.now() + deadline_ms;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`did not happen: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 function place(name) {
   const made = join(directory, name);
@@ -116,7 +96,7 @@ test('json lines have one schema, and their level changes while the maker runs',
   const maker = begin(['run', '-c', config], { env });
   const lines = () => (existsSync(log) ? objectsOf(readFileSync(log, 'utf8')) : []);
   const states = () => lines().filter((line) => line.event === 'symbol state');
-  const live = await until('it is live and says so', () => states().find((line) => line.state === 'live' && line.orders_bid > 3));
+  const live = await until('it is live and says so', () => states().find((line) => line.state === 'live' && line.orders_bid > 3), 60);
   assert.equal(live.level, 'info');
   assert.equal(live.symbol, 'ETHUSDC');
   assert.ok(live.own_bid < live.own_ask && live.best_bid < live.best_ask);

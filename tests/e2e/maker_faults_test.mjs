@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { configFor, run, start, startExchange, temporaryDirectory } from './program.mjs';
+import { configFor, run, start, startExchange, temporaryDirectory, until as soon } from './program.mjs';
 
 const directory = temporaryDirectory();
 let exchange;
@@ -16,16 +16,8 @@ let metricsUrl;
 let config;
 const runtime = temporaryDirectory();
 
-async function until(what, condition, ms = 20_000) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}\n${maker.stderr.slice(-3000)}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
+/// What the maker said stands beside what did not happen.
+const until = (...what) => soon(...what).catch((fault) => { throw new Error(`${fault.message}\n${maker.stderr.slice(-3000)}`); });
 async function state() { return (await fetch(`${control}/state`)).json(); }
 async function orders() {
   const s = await state();
@@ -47,13 +39,13 @@ const reconnects = async () => {
   return [...text.matchAll(/^phoenix_reconnect_total\{.*\} (\d+)$/gm)].reduce((sum, m) => sum + Number(m[1]), 0);
 };
 /// A position takes a layer or two off the side that adds to it.
-const full = () => until('the ladder rests', async () => (await orders()) >= 11, 40_000);
+const full = () => until('the ladder rests', async () => (await orders()) >= 11, 40);
 /// Both lines of every stream are there, so that the next fault meets a whole system.
 const whole = () => until('both lines of every stream are up', async () => {
   const text = await (await fetch(metricsUrl)).text();
   const up = (name) => new RegExp(`phoenix_ws_connected\\{stream="${name}_[abc]"\\} 1`, 'g');
   return ['public', 'market', 'user'].every((name) => (text.match(up(name)) ?? []).length >= 2);
-}, 60_000);
+}, 60);
 
 before(async () => {
   exchange = await startExchange(directory, ['--control-port', '0']);
@@ -85,7 +77,7 @@ for (const kind of ['cut', 'cut_mid_frame', 'close', 'age_cut', 'server_shutdown
       const length = kind === 'half_open' || kind === 'mute' ? ' for 60s' : '';
       await put(`at 0s${length} ${kind} ${route} oldest`);
       // A user stream is found out by the next order or trade that one line tells and the other does not.
-      await until('the line is replaced', async () => (await reconnects()) > before_reconnects || kind === 'server_shutdown', 60_000);
+      await until('the line is replaced', async () => (await reconnects()) > before_reconnects || kind === 'server_shutdown', 60);
       await lift();
       await whole();
       assert.equal(await withdrawals(), before_withdrawals);
@@ -117,7 +109,7 @@ test('a stream muted on both lines withdraws that symbol and comes back when it 
   await full();
   const begin = Date.now();
   await put('at 0s for 60s mute_stream public stream=ethusdc@depth@100ms');
-  await until('no order rests', async () => (await orders()) === 0, 5_000);
+  await until('no order rests', async () => (await orders()) === 0, 5);
   assert.ok(Date.now() - begin < 5_000);
   await lift();
   await full();
@@ -126,7 +118,7 @@ test('a stream muted on both lines withdraws that symbol and comes back when it 
 test('a cut of both public lines withdraws at once and comes back', async () => {
   const before_withdrawals = await withdrawals();
   await put('at 0s cut public oldest', 'at 0s cut public newest');
-  await until('withdrawn', async () => (await withdrawals()) > before_withdrawals, 5_000);
+  await until('withdrawn', async () => (await withdrawals()) > before_withdrawals, 5);
   await full();
   await whole();
 });
@@ -134,14 +126,14 @@ test('a cut of both public lines withdraws at once and comes back', async () => 
 test('a cut of both user lines withdraws, reconciles and comes back', async () => {
   const before_withdrawals = await withdrawals();
   await put('at 0s cut private oldest', 'at 0s cut private newest');
-  await until('withdrawn', async () => (await withdrawals()) > before_withdrawals, 5_000);
+  await until('withdrawn', async () => (await withdrawals()) > before_withdrawals, 5);
   await full();
   await whole();
 });
 
 test('an order connection that swallows requests is given up, and quoting goes on', async () => {
   await put('at 0s for 5s order_silent order_api amount=1000');
-  await until('it is given up', async () => /connection=order_api why="an order request was not answered"/.test(maker.stdout + maker.stderr), 15_000);
+  await until('it is given up', async () => /connection=order_api why="an order request was not answered"/.test(maker.stdout + maker.stderr), 15);
   await lift();
   await full();
 });
@@ -149,7 +141,7 @@ test('an order connection that swallows requests is given up, and quoting goes o
 test('with data muted while the process is well, the venue\'s own countdown is not fed', async () => {
   await full();
   await put('at 0s for 120s mute public', 'at 0s for 120s order_silent order_api amount=1000', 'at 0s for 120s rest_silent amount=1000');
-  await until('the venue cancels everything by itself', async () => (await orders()) === 0, 40_000);
+  await until('the venue cancels everything by itself', async () => (await orders()) === 0, 40);
   await lift();
   await full();
 });

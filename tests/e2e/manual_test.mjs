@@ -5,12 +5,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { accountOf } from './account.mjs';
-import { configFor, phoenix, run, start, startExchange, temporaryDirectory } from './program.mjs';
+import { configFor, freePort, phoenix, run, start, startExchange, temporaryDirectory, until } from './program.mjs';
 
 const pages = Object.fromEntries(['operating', 'playbooks', 'local-exchange', 'going-live'].map((name) => [name, readFileSync(`docs/${name}.md`, 'utf8')]));
 
@@ -37,13 +36,6 @@ let account;
 let control;
 let maker;
 let env;
-
-const freePort = () => new Promise((done) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => done(port));
-  });
-});
 
 /// Runs a command of the manual in a shell, with what stands for the reader's own names filled in.
 async function show(command, { change = (text) => text, more = {} } = {}) {
@@ -81,15 +73,6 @@ async function showUntil({ command, output }, seconds = 40) {
     if (missing.length === 0) return got;
     assert.ok(Date.now() < end, `${command}\nsaid\n${got.slice(-4000)}\nand not\n${missing.join('\n')}`);
     await new Promise((done) => setTimeout(done, 250));
-  }
-}
-async function until(what, holds, seconds = 40) {
-  const end = Date.now() + seconds * 1000;
-  for (;;) {
-    const value = await holds();
-    if (value) return value;
-    assert.ok(Date.now() < end, `not within ${seconds} s: ${what}`);
-    await new Promise((done) => setTimeout(done, 100));
   }
 }
 const orders = async () => (await (await fetch(`${control}/state`)).json()).open_orders.reduce((sum, row) => sum + row.count, 0);

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -9,6 +10,26 @@ export const phoenix = process.env.PHOENIX ?? 'build/release/phoenix';
 
 export function temporaryDirectory() {
   return mkdtempSync(join(tmpdir(), 'phoenix-e2e-'));
+}
+
+/// A port that nobody listens on.
+export async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/// What `condition` gives once that is something; an error after so many seconds without.
+export async function until(what, condition, seconds = 40) {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`);
+    await new Promise((done) => setTimeout(done, 10));
+  }
 }
 
 /// Starts a process; `exit` resolves with its code, `said(pattern)` with the match once its output holds it.

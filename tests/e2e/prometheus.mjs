@@ -2,10 +2,9 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { delimiter, join, resolve } from 'node:path';
 
-import { start } from './program.mjs';
+import { freePort, start, until } from './program.mjs';
 
 const unpacked = resolve('build/tools/usr/bin');
 /// For programs that are started by their names.
@@ -19,24 +18,6 @@ export function shell(line) {
   return { code: done.status, said: done.stdout + done.stderr };
 }
 
-export async function freePort() {
-  const socket = createServer();
-  await new Promise((done) => socket.listen(0, '127.0.0.1', done));
-  const { port } = socket.address();
-  await new Promise((done) => socket.close(done));
-  return port;
-}
-
-async function until(what, condition, ms) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const value = await condition().catch(() => undefined);
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-    await new Promise((done) => setTimeout(done, 100));
-  }
-}
-
 /// Runs a server until `stop`; it is there for its caller once `is_ready`.
 async function serve(command, args, running, isReady) {
   const server = start(args, { command, env: { PATH: path } });
@@ -46,7 +27,7 @@ async function serve(command, args, running, isReady) {
     await server.exit.catch(() => {});
   };
   try {
-    await until(`${command} is ready`, isReady, 30_000);
+    await until(`${command} is ready`, () => isReady().catch(() => undefined));
   } catch (fault) {
     await running.stop();
     throw new Error(`${fault.message}\n${server.stderr.slice(-2000)}`);

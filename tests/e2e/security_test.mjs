@@ -6,11 +6,11 @@ import { execFileSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { configFor, phoenix, run, start, startExchange, temporaryDirectory } from './program.mjs';
+import { configFor, freePort, phoenix, run, start, startExchange, temporaryDirectory } from './program.mjs';
 
 const directory = temporaryDirectory();
 const secret = randomBytes(32).toString('hex');
@@ -214,12 +214,6 @@ function raw(url, bytes) {
   });
 }
 const statusOf = (answer) => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 0);
-const freePort = () => new Promise((resolve) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => resolve(port));
-  });
-});
 const ask = (url, path, headers = {}, method = 'GET', body = '') => new Promise((resolve, reject) => {
   const { hostname, port } = new URL(url);
   const asked = request({ hostname, port, path, method, headers }, (answer) => {

@@ -4,36 +4,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { accountOf } from './account.mjs';
-import { configFor, phoenix, run, start, startExchange, temporaryDirectory } from './program.mjs';
+import { configFor, freePort, phoenix, run, start, startExchange, temporaryDirectory, until } from './program.mjs';
 
 const directory = temporaryDirectory();
 const config = join(directory, 'configs/local.yaml');
-const deadline_ms = 40_000;
 let exchange, account, maker, port, env;
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port: free } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return free;
-}
-
-/// Waits for a condition by asking again, at most until the deadline.
-async function until(what, condition) {
-  const end = Date.now() + deadline_ms;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`did not happen: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 
 const get = (path) => fetch(`http://127.0.0.1:${port}${path}`);
 const ask = (...args) => run(args, { cwd: directory, env });

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { configFor, run, start, startExchange, temporaryDirectory } from './program.mjs';
+import { configFor, run, start, startExchange, temporaryDirectory, until } from './program.mjs';
 
 const directory = temporaryDirectory();
 const deadline_ms = 40_000;
@@ -37,15 +37,6 @@ function begin(args) {
 }
 
 /// Waits for a condition by asking again, at most until the deadline.
-async function until(what, condition) {
-  const end = Date.now() + deadline_ms;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`did not happen: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
 function within(what, promise) {
   let timer;
   const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(`did not happen: ${what}`)), deadline_ms); });
