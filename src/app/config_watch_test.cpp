@@ -1,8 +1,8 @@
 #include "app/config_watch.hpp"
 
 #include "io/files.hpp"
+#include "io/temporary_directory.hpp"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -38,14 +38,10 @@ symbols:
 class ConfigWatchTest : public testing::Test {
  protected:
   ConfigWatchTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "phoenix-watch-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-    file_ = directory_ / "phoenix.yaml";
     write(text_with("0.26"));
     watch_.emplace(file_, load_config(file_),
                    [this](engine::Severity, std::string_view line) { log_.emplace_back(line); });
   }
-  ~ConfigWatchTest() override { std::filesystem::remove_all(directory_); }
   void write(const std::string& text) { std::ofstream{file_} << text; }
   /// As often as the engine asks.
   std::vector<std::string> ask_for(base::Duration span) {
@@ -55,7 +51,8 @@ class ConfigWatchTest : public testing::Test {
     }
     return texts;
   }
-  std::filesystem::path directory_, file_;
+  const io::TemporaryDirectory directory_;
+  const std::filesystem::path file_ = directory_.path() / "phoenix.yaml";
   std::vector<std::string> log_;
   std::optional<ConfigWatch> watch_;
   base::LocalTime now_ = base::local_time_ns(1'000'000'000'000);

@@ -5,6 +5,7 @@
 #include "app/dashboard_json.hpp"
 #include "app/web_assets.hpp"
 #include "io/files.hpp"
+#include "io/temporary_directory.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -104,16 +105,9 @@ TEST_F(DashboardAccessTest, an_address_beyond_this_machine_is_read_with_the_toke
 
 class DashboardFiles : public testing::Test {
  protected:
-  DashboardFiles() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "phoenix-dashboard-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-    ::unsetenv("PHOENIX_METRICS_TOKEN");
-  }
-  ~DashboardFiles() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-  }
-  std::filesystem::path directory_;
+  DashboardFiles() { ::unsetenv("PHOENIX_METRICS_TOKEN"); }
+  const io::TemporaryDirectory place_;
+  const std::filesystem::path directory_ = place_.path();
 };
 
 TEST_F(DashboardFiles, a_token_that_others_can_read_is_refused) {

@@ -9,6 +9,7 @@
 #include "app/status_view.hpp"
 #include "io/files.hpp"
 #include "io/signals.hpp"
+#include "io/temporary_directory.hpp"
 #include "io/tls.hpp"
 
 #include <atomic>
@@ -30,27 +31,6 @@ namespace {
 constexpr const char* api_key = "demo-key";
 constexpr const char* api_secret = "demo-secret";
 constexpr std::uint32_t orders_wanted = 14;
-
-/// A directory of our own that goes with us.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "phoenix-demo-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-      throw StartError("cannot make a directory for the demo in " + name);
-    path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 struct Summary {
   bool all_had_orders = true;
@@ -140,7 +120,7 @@ int demo(const DemoArguments& arguments) {
   std::optional<base::Duration> run_for = arguments.run_for;
   if (!run_for && ::isatty(STDOUT_FILENO) != 1) run_for = base::seconds{60};
 
-  std::optional<TemporaryDirectory> temporary;
+  std::optional<io::TemporaryDirectory> temporary;
   if (!arguments.data_dir) temporary.emplace();
   const std::filesystem::path data_dir = arguments.data_dir ? *arguments.data_dir : temporary->path();
 

@@ -1,8 +1,8 @@
 #include "app/log.hpp"
 
 #include "app/config.hpp"
+#include "io/temporary_directory.hpp"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -23,12 +23,7 @@ using testing::Not;
 
 class LogTest : public testing::Test {
  protected:
-  LogTest() {
-    std::string pattern = (fs::temp_directory_path() / "phoenix-log-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-    settings_.file = (directory_ / "phoenix.log").string();
-  }
-  ~LogTest() override { fs::remove_all(directory_); }
+  LogTest() { settings_.file = (directory_ / "phoenix.log").string(); }
   std::string text(const std::string& name = "phoenix.log") const {
     std::ifstream file{directory_ / name};
     std::stringstream all;
@@ -36,7 +31,8 @@ class LogTest : public testing::Test {
     return all.str();
   }
 
-  fs::path directory_;
+  const io::TemporaryDirectory place_;
+  const fs::path directory_ = place_.path();
   LogSettings settings_;
 };
 

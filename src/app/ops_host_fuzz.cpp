@@ -2,13 +2,12 @@
 // confirmation.
 #include "app/ops_host.hpp"
 #include "base/assert.hpp"
+#include "io/temporary_directory.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,27 +27,21 @@ constexpr std::array<std::string_view, 10> paths{"/",        "/live",    "/statu
 /// One host for all inputs: what they may change of it is what is looked at.
 struct Fixture {
   Fixture() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "phoenix-fuzz-XXXXXX").string();
-    directory = ::mkdtemp(pattern.data());
     ops::SymbolStatus symbol;
     symbol.name = base::ShortText<32>{"ETHUSDC"};
     status.symbols.push_back(symbol);
     app::OpsHostOptions options;
     options.access = app::DashboardAccess{true, app::BeyondLoopback::with_token, std::string{token}};
-    options.data_dir = directory;
+    options.data_dir = directory.path();
     options.actions.hold = [this](io::LiveHostOptions::Hold) { ++acted; };
     options.actions.kill = [this](std::string_view) { ++acted; };
     host = std::make_unique<app::OpsHost>(clock, std::move(options), [this] { return status; });
   }
-  ~Fixture() {
-    host.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(directory, ignored);
-  }
+  ~Fixture() = default;
   Fixture(const Fixture&) = delete;
   Fixture& operator=(const Fixture&) = delete;
 
-  std::filesystem::path directory;
+  io::TemporaryDirectory directory;
   io::RealClock clock;
   ops::Status status;
   int acted = 0;

@@ -8,6 +8,7 @@
 #include "io/files.hpp"
 #include "io/journal_writer.hpp"
 #include "io/parquet_writer.hpp"
+#include "io/temporary_directory.hpp"
 #include "record/layout.hpp"
 #include "record/row.hpp"
 #include "record/sidecar.hpp"
@@ -45,24 +46,6 @@ constexpr std::int64_t minute_ns = 60 * second_ns;
 constexpr std::int64_t hour_ns = 60 * minute_ns;
 /// 2026-11-21 10:00:00 UTC.
 constexpr std::int64_t begin_ns = 1'795'255'200 * second_ns;
-
-class Directory {
- public:
-  Directory() {
-    std::string pattern = (fs::temp_directory_path() / "phoenix-verify-test-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~Directory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 model::Price price(double value) { return model::Price::from_raw(static_cast<std::int64_t>(value * 1e8)); }
 model::Qty qty(double value) { return model::Qty::from_raw(static_cast<std::int64_t>(value * 1e8)); }
@@ -323,7 +306,7 @@ struct Market {
   }
 };
 
-fs::path made(const Directory& directory, const Market& market) {
+fs::path made(const io::TemporaryDirectory& directory, const Market& market) {
   TestRecording out;
   market.record(out);
   out.write(directory.path());
@@ -332,7 +315,7 @@ fs::path made(const Directory& directory, const Market& market) {
 
 /// One for all tests that only read.
 const fs::path& good() {
-  static const Directory directory;
+  static const io::TemporaryDirectory directory;
   static const fs::path path = made(directory, {});
   return path;
 }
@@ -358,7 +341,7 @@ struct Answer {
 };
 
 Answer verified(VerifyArguments arguments) {
-  const Directory beside;
+  const io::TemporaryDirectory beside;
   arguments.out = beside.path() / "report.json";
   Answer answer;
   testing::internal::CaptureStdout();
@@ -435,7 +418,7 @@ Market long_market() {
 bool is_dead(std::int64_t at) { return at >= begin_ns + 2 * hour_ns && at < begin_ns + 4 * hour_ns; }
 
 TEST(Verify, v03_a_stream_that_is_dead_for_two_hours_is_not_complete) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   auto market = long_market();
   market.has = [](Kind kind, const std::string& symbol, std::int64_t at) {
     return !(symbol == "ETHUSDT" && (kind == Kind::trades || kind == Kind::cvd || kind == Kind::fusion) &&
@@ -451,7 +434,7 @@ TEST(Verify, v03_a_stream_that_is_dead_for_two_hours_is_not_complete) {
 }
 
 TEST(Verify, v03_a_stream_that_dies_and_never_comes_back_is_measured_against_the_window) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   auto market = long_market();
   market.has = [](Kind kind, const std::string& symbol, std::int64_t at) {
     return !(symbol == "ETHUSDT" && kind == Kind::ticker && at >= begin_ns + 3 * hour_ns);
@@ -463,7 +446,7 @@ TEST(Verify, v03_a_stream_that_dies_and_never_comes_back_is_measured_against_the
 }
 
 TEST(Verify, v03_what_the_ledger_names_lost_is_complete_and_said) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   auto market = long_market();
   market.has = [](Kind kind, const std::string& symbol, std::int64_t at) {
     return !(symbol == "ETHUSDT" && (kind == Kind::trades || kind == Kind::cvd || kind == Kind::fusion) &&
@@ -486,7 +469,7 @@ TEST(Verify, v03_what_the_ledger_names_lost_is_complete_and_said) {
 }
 
 TEST(Verify, v03_a_quiet_market_is_proved_by_the_ids_around_it) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   auto market = long_market();
   market.symbols = {"BTCUSDT"};
   TestRecording out;
@@ -519,7 +502,7 @@ TEST(Verify, v03_a_quiet_market_is_proved_by_the_ids_around_it) {
 }
 
 TEST(Verify, v04_h20_a_trade_is_joined_with_a_book_before_it_and_never_with_one_after_it) {
-  const Directory directory, after;
+  const io::TemporaryDirectory directory, after;
   Market market;
   market.book_before_trade_ns = 799'000'000;
   EXPECT_EQ(verified(made(directory, market)).verdict("trade_book_join"), "pass");
@@ -534,7 +517,7 @@ TEST(Verify, v04_h20_a_trade_is_joined_with_a_book_before_it_and_never_with_one_
 }
 
 TEST(Verify, v05_a_recording_is_read_hour_by_hour_and_the_hours_join_without_a_seam) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   auto market = long_market();
   market.from_ns = begin_ns + 30 * minute_ns;
   const auto answer = verified(made(directory, market));
@@ -544,7 +527,7 @@ TEST(Verify, v05_a_recording_is_read_hour_by_hour_and_the_hours_join_without_a_s
 }
 
 TEST(Verify, v06_h27_latencies_are_signed_and_a_clock_that_is_behind_fails) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   Market market;
   market.latency_ns = -35'000'000;
   const auto answer = verified(made(directory, market));
@@ -556,7 +539,7 @@ TEST(Verify, v06_h27_latencies_are_signed_and_a_clock_that_is_behind_fails) {
 }
 
 TEST(Verify, v06_a_number_that_stands_for_no_id_is_a_failure) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   TestRecording out;
   Market{}.record(out);
   out.add(Kind::trades, "BTCUSDT", begin_ns + 5, [](auto& row) {
@@ -576,7 +559,7 @@ TEST(Verify, v06_a_number_that_stands_for_no_id_is_a_failure) {
 }
 
 TEST(Verify, a_missing_trade_id_is_found_and_named) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   Market market;
   market.has = [&](Kind kind, const std::string& symbol, std::int64_t at) {
     return !(kind == Kind::trades && symbol == "BTCUSDT" && at == begin_ns + 65 * second_ns);
@@ -587,7 +570,7 @@ TEST(Verify, a_missing_trade_id_is_found_and_named) {
 }
 
 TEST(Verify, a_hole_in_the_depth_chain_is_a_break_unless_a_snapshot_takes_it_up) {
-  const Directory directory, resumed;
+  const io::TemporaryDirectory directory, resumed;
   TestRecording out;
   Market market;
   market.symbols = {"BTCUSDT"};
@@ -618,7 +601,7 @@ TEST(Verify, a_hole_in_the_depth_chain_is_a_break_unless_a_snapshot_takes_it_up)
 }
 
 TEST(Verify, rows_that_are_there_twice_are_counted) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   TestRecording out;
   Market market;
   market.record(out);
@@ -636,7 +619,7 @@ TEST(Verify, rows_that_are_there_twice_are_counted) {
 }
 
 TEST(Verify, h18_a_z_that_is_not_the_raw_one_clipped_fails) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   TestRecording out;
   Market market;
   market.record(out);
@@ -673,7 +656,7 @@ TEST(Verify, decision_14_events_are_counted_and_not_judged) {
 }
 
 TEST(Verify, a_file_that_is_not_what_its_sidecar_says_fails) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   const auto path = made(directory, {});
   // One bit of a value's page: the file still reads.
   const auto file =
@@ -690,7 +673,7 @@ TEST(Verify, a_file_that_is_not_what_its_sidecar_says_fails) {
 }
 
 TEST(Verify, a_window_judges_only_what_is_in_it) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   auto market = long_market();
   market.has = [](Kind kind, const std::string& symbol, std::int64_t at) {
     return !(symbol == "ETHUSDT" && kind == Kind::trades && is_dead(at));
@@ -705,7 +688,7 @@ TEST(Verify, a_window_judges_only_what_is_in_it) {
 }
 
 TEST(Verify, h01_a_recording_whose_process_was_killed_is_recovered_first) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   TestRecording out;
   Market market;
   market.to_ns = begin_ns + 2 * minute_ns;
@@ -744,7 +727,7 @@ TEST(Verify, h01_a_recording_whose_process_was_killed_is_recovered_first) {
 }
 
 TEST(Verify, h36_a_recording_that_somebody_writes_is_only_looked_at) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   const auto path = made(directory, {});
   const io::RealClock clock;
   const io::JournalWriter journal{
@@ -766,7 +749,7 @@ TEST(Verify, h36_a_recording_that_somebody_writes_is_only_looked_at) {
 }
 
 TEST(Verify, what_is_no_recording_is_refused_in_one_line_and_nothing_is_changed) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   EXPECT_THAT(fault_of([] { verify({.directory = "/nowhere/at/all"}); }), HasSubstr("no such directory"));
   EXPECT_THAT(fault_of([&] { verify({.directory = directory.path()}); }), HasSubstr("no recording"));
   const auto path = made(directory, {});
@@ -782,7 +765,7 @@ TEST(Verify, what_is_no_recording_is_refused_in_one_line_and_nothing_is_changed)
 }
 
 TEST(Verify, a_recording_of_a_later_program_is_refused) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   const auto path = made(directory, {});
   const auto sidecar =
       path / "raw/date=2026-11-21/hour=10/symbol=BTCUSDT/kind=trades/part-0000002a-000000.parquet.json";
@@ -798,7 +781,7 @@ TEST(Verify, a_recording_of_a_later_program_is_refused) {
 // -------------------------------------------------------------------------------------------------------------
 
 TEST(Query, h13_a_file_without_sidecar_is_unfinished_and_not_read) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   const auto path = made(directory, {});
   fs::remove(path /
              "raw/date=2026-11-21/hour=10/symbol=BTCUSDT/kind=trades/part-0000002a-000000.parquet.json");
@@ -873,7 +856,7 @@ TEST(Query, a_table_is_for_people) {
 }
 
 TEST(Query, nothing_on_disk_can_be_changed) {
-  const Directory elsewhere;
+  const io::TemporaryDirectory elsewhere;
   const auto path = good();
   const auto before = tree(path);
   const auto target = (elsewhere.path() / "x").string();
@@ -901,7 +884,7 @@ TEST(Query, a_wrong_statement_is_told_in_one_line) {
 }
 
 TEST(Query, a_directory_whose_name_is_a_pattern_is_taken_literally) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   const auto odd = directory.path() / "a[1]*'?";
   TestRecording out;
   Market{}.record(out);
@@ -949,7 +932,7 @@ void write_older(const fs::path& raw, const fs::path& preview, const std::string
 }
 
 TEST(OlderRecordings, the_flat_layout_reads_under_the_same_names_and_is_verified) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   const auto raw = directory.path() / "data/ofi_cvd", preview = directory.path() / "preview/ofi_cvd";
   write_older(raw, preview, "BTCUSDT", "part-1795255200000000000-a1b2c3.parquet");
   for (const auto& [root, also] :
@@ -979,7 +962,7 @@ TEST(OlderRecordings, the_flat_layout_reads_under_the_same_names_and_is_verified
 }
 
 TEST(OlderRecordings, the_layered_layout_with_lower_case_symbols_reads_alike) {
-  const Directory directory;
+  const io::TemporaryDirectory directory;
   write_older(directory.path() / "raw", directory.path() / "preview", "btcusdt",
               "part-1795255200000-1795255500000-300-0a1b2c3d.parquet");
   EXPECT_EQ(queried(directory.path(),

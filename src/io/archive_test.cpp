@@ -3,6 +3,7 @@
 #include "base/rng.hpp"
 #include "io/duck.hpp"
 #include "io/parquet_writer.hpp"
+#include "io/temporary_directory.hpp"
 #include "record/conversion_test_kit.hpp"
 
 #include <atomic>
@@ -39,24 +40,13 @@ using testing::IsEmpty;
 
 /// A directory that goes with the test. In memory where there is such a place: the death of a process, unlike
 /// a power cut, takes nothing from the page cache.
-class Scratch {
+class Scratch : public TemporaryDirectory {
  public:
-  Scratch() {
-    const fs::path base = ::access("/dev/shm", W_OK) == 0 ? fs::path{"/dev/shm"} : fs::temp_directory_path();
-    std::string pattern = (base / "phoenix-archive-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-    fs::create_directories(path_ / "journal");
+  Scratch()
+      : TemporaryDirectory{::access("/dev/shm", W_OK) == 0 ? fs::path{"/dev/shm"}
+                                                           : fs::temp_directory_path()} {
+    fs::create_directories(path() / "journal");
   }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
 };
 
 void write_text(const fs::path& path, std::string_view text) {

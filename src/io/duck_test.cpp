@@ -177,7 +177,7 @@ TEST(Duck, takes_one_statement_at_a_time) {
 }
 
 TEST(Duck, select_takes_only_what_reads) {
-  const test::TemporaryDirectory directory;
+  const TemporaryDirectory directory;
   const std::string target = sql_literal((directory.path() / "out").string());
   Duck duck;
   duck.run("CREATE TABLE t AS SELECT 1 AS x");

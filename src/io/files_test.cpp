@@ -69,6 +69,24 @@ class Files : public testing::Test {
   TemporaryDirectory directory_;
 };
 
+TEST(TemporaryDirectoryTest, goes_with_what_is_in_it_and_says_why_it_cannot_be_made) {
+  std::filesystem::path path;
+  {
+    const TemporaryDirectory directory;
+    path = directory.path();
+    std::filesystem::create_directories(path / "a" / "b");
+    const TemporaryDirectory inside{path};
+    EXPECT_EQ(inside.path().parent_path(), path);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+  try {
+    const TemporaryDirectory nowhere{path};
+    ADD_FAILURE() << "made in " << path;
+  } catch (const FileError& fault) {
+    EXPECT_EQ(fault.what(), "cannot make a directory in " + path.string() + ": No such file or directory");
+  }
+}
+
 TEST_F(Files, the_same_lines_come_from_plain_zstd_and_gzip) {
   const std::string text = lines_text(0, 40'000);
   for (const auto& [file, content] :

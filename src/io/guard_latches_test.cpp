@@ -14,7 +14,7 @@ using testing::IsEmpty;
 using testing::Pair;
 
 TEST(GuardLatches, what_was_kept_is_there_for_the_next_run) {
-  test::TemporaryDirectory directory;
+  TemporaryDirectory directory;
   GuardLatches first{directory.path()};
   EXPECT_THAT(first.load(), IsEmpty());
   first.keep("ETHUSDC", "stop_loss@12");
@@ -27,7 +27,7 @@ TEST(GuardLatches, what_was_kept_is_there_for_the_next_run) {
 }
 
 TEST(GuardLatches, a_person_who_takes_one_away_is_noticed_once) {
-  test::TemporaryDirectory directory;
+  TemporaryDirectory directory;
   GuardLatches running{directory.path()};
   running.keep("ETHUSDC", "stop_loss@12");
   running.keep("SOLUSDC", "drawdown@12");
@@ -41,7 +41,7 @@ TEST(GuardLatches, a_person_who_takes_one_away_is_noticed_once) {
 }
 
 TEST(GuardLatches, x16_what_somebody_else_did_is_no_latch_of_a_guard_and_has_its_own_end) {
-  test::TemporaryDirectory directory;
+  TemporaryDirectory directory;
   GuardLatches running{directory.path()};
   running.keep("ETHUSDC", "stop_loss@12");
   running.keep("ETHUSDC.foreign", "orders that are not ours");
@@ -59,7 +59,7 @@ TEST(GuardLatches, x16_what_somebody_else_did_is_no_latch_of_a_guard_and_has_its
 }
 
 TEST(GuardLatches, a_file_that_says_nothing_counts_as_a_latch) {
-  test::TemporaryDirectory directory;
+  TemporaryDirectory directory;
   GuardLatches running{directory.path()};
   running.keep("ETHUSDC", "x");
   write_file_atomically(directory.path() / "guard-latches" / "ETHUSDC", "");

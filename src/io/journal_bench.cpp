@@ -1,11 +1,13 @@
 #include "base/crc32c.hpp"
 #include "io/descriptor.hpp"
 #include "io/journal_writer.hpp"
+#include "io/temporary_directory.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -32,11 +34,9 @@ double cpu_seconds() {
 }
 
 /// On the disk the journal would be on: PHOENIX_BENCH_DIR, else the working directory.
-std::filesystem::path fresh_directory() {
+std::filesystem::path place() {
   const char* chosen = std::getenv("PHOENIX_BENCH_DIR");
-  std::string pattern =
-      std::filesystem::path{chosen != nullptr ? chosen : "."} / "phoenix-journal-bench-XXXXXX";
-  return ::mkdtemp(pattern.data());
+  return chosen != nullptr ? chosen : ".";
 }
 
 JournalWriterOptions options() {
@@ -65,7 +65,8 @@ class OneCore {
 };
 
 double journal_seconds(std::size_t record_bytes, std::size_t count, std::uint64_t& syncs) {
-  const auto directory = fresh_directory();
+  const TemporaryDirectory temporary{place()};
+  const auto& directory = temporary.path();
   const std::string body(record_bytes, 'x');
   const RealClock clock;
   auto journal = std::make_unique<JournalWriter>(directory, clock, options());
@@ -79,12 +80,12 @@ double journal_seconds(std::size_t record_bytes, std::size_t count, std::uint64_
   const double took = seconds_since(start);
   syncs = std::max<std::uint64_t>(1, journal->stats().journal.syncs);
   journal.reset();
-  std::filesystem::remove_all(directory);
   return took;
 }
 
 double plain_seconds(std::size_t total_bytes, std::uint64_t syncs) {
-  const auto directory = fresh_directory();
+  const TemporaryDirectory temporary{place()};
+  const auto& directory = temporary.path();
   // On a page's border: copying into the page cache from elsewhere is slower on some processors.
   constexpr std::size_t page = 4096;
   std::vector<char> memory(total_bytes / syncs + page, 'x');
@@ -98,9 +99,7 @@ double plain_seconds(std::size_t total_bytes, std::uint64_t syncs) {
     write_all(*fd, piece, directory);
     if (::fdatasync(*fd) != 0) throw_errno("sync", directory);
   }
-  const double took = seconds_since(start);
-  std::filesystem::remove_all(directory);
-  return took;
+  return seconds_since(start);
 }
 
 /// How much of what the disk gives does the journal keep: records of `range` bytes through the ring, the
@@ -142,7 +141,8 @@ BENCHMARK(sustained)->Arg(500)->Arg(4096)->UseManualTime()->Iterations(5)->Unit(
 /// What does one append cost the thread that appends, with the journal's thread at work beside it? p50 and
 /// p99 of batches of 64, paced so that the ring never fills.
 void append(benchmark::State& state) {
-  const auto directory = fresh_directory();
+  const TemporaryDirectory temporary{place()};
+  const auto& directory = temporary.path();
   const std::string body(static_cast<std::size_t>(state.range(0)), 'x');
   const RealClock clock;
   constexpr int batch = 64;
@@ -159,7 +159,6 @@ void append(benchmark::State& state) {
       state.SetIterationTime(took);
     }
   }
-  std::filesystem::remove_all(directory);
   std::sort(costs.begin(), costs.end());
   state.counters["p50_ns"] = costs[costs.size() / 2];
   state.counters["p99_ns"] = costs[costs.size() * 99 / 100];

@@ -1,6 +1,7 @@
 #include "base/rng.hpp"
 #include "io/journal_writer.hpp"
 #include "io/mapped_ring.hpp"
+#include "io/temporary_directory.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -37,14 +38,8 @@ using record::JournalRecord;
 
 class JournalWriterTest : public testing::Test {
  protected:
-  JournalWriterTest() {
-    std::string pattern = fs::temp_directory_path() / "phoenix-journal-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
   ~JournalWriterTest() override {
     for (const auto& path : mounted_) ::umount2(path.c_str(), MNT_DETACH);
-    std::error_code ignored;
-    fs::remove_all(directory_, ignored);
   }
 
   JournalWriterOptions options(std::uint32_t epoch) {
@@ -147,7 +142,8 @@ class JournalWriterTest : public testing::Test {
     }
   }
 
-  fs::path directory_;
+  const TemporaryDirectory place_;
+  const fs::path directory_ = place_.path();
   RealClock clock_;
   std::vector<fs::path> mounted_;
   std::mutex mutex_;

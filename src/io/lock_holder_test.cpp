@@ -15,8 +15,6 @@
 namespace phoenix::io {
 namespace {
 
-using test::TemporaryDirectory;
-
 const auto us = static_cast<std::uint32_t>(::getpid());
 
 void overwrite(const std::filesystem::path& path, std::string_view content) {

@@ -202,7 +202,7 @@ std::uint64_t hash_of(Kind kind, const Rows& rows, const fs::path& directory) {
 
 class ParquetWriterOf : public testing::TestWithParam<Kind> {
  protected:
-  test::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   fs::path path_ = directory_.path() / "part.parquet.tmp";
 };
 
@@ -268,7 +268,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ParquetWriterOf, testing::ValuesIn(all_kinds()),
 
 class ParquetWriterFile : public testing::Test {
  protected:
-  test::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   fs::path path_ = directory_.path() / "part.parquet.tmp";
 };
 

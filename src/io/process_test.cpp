@@ -17,8 +17,6 @@
 namespace phoenix::io {
 namespace {
 
-using test::TemporaryDirectory;
-
 /// A child that waits for its end.
 pid_t waiting_child() {
   std::array<std::string, 2> words{"sleep", "1000"};

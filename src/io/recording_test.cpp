@@ -99,7 +99,7 @@ class RecordingTest : public testing::Test {
     return recording.resume().at(0).last_trade_id;
   }
 
-  test::TemporaryDirectory scratch_;
+  TemporaryDirectory scratch_;
   RealClock clock_;
   std::mutex mutex_;
   std::vector<std::pair<Recording::Level, std::string>> lines_;

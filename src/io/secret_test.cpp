@@ -1,6 +1,7 @@
 #include "io/secret.hpp"
 
 #include "io/files.hpp"
+#include "io/temporary_directory.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -92,12 +93,6 @@ TEST(Secret, gives_back_what_it_took) {
 
 class SecretFile : public testing::Test {
  protected:
-  SecretFile() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "phoenix-secret-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-    path_ = directory_ / "secret";
-  }
-  ~SecretFile() override { std::filesystem::remove_all(directory_); }
   void write(const std::string& text, mode_t mode = 0600) {
     std::ofstream{path_} << text;
     ::chmod(path_.c_str(), mode);
@@ -110,7 +105,8 @@ class SecretFile : public testing::Test {
     }
     return {};
   }
-  std::filesystem::path directory_, path_;
+  const TemporaryDirectory place_;
+  const std::filesystem::path directory_ = place_.path(), path_ = directory_ / "secret";
 };
 
 TEST_F(SecretFile, is_read_whole) {

@@ -29,7 +29,6 @@ using model::Side;
 using order::FillMoney;
 using order::LedgerState;
 using order::Results;
-using test::TemporaryDirectory;
 using testing::HasSubstr;
 
 constexpr model::SymbolId btc{0}, eth{3};

@@ -63,7 +63,7 @@ class KeptState : public testing::TestWithParam<fs::path> {
     return o;
   }
 
-  test::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   RealClock clock_;
 };
 

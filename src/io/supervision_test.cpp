@@ -18,7 +18,6 @@
 namespace phoenix::io {
 namespace {
 
-using test::TemporaryDirectory;
 using testing::HasSubstr;
 
 void overwrite(const std::filesystem::path& path, std::string_view content) {

@@ -2,6 +2,7 @@
 
 #include "io/network.hpp"
 #include "io/server.hpp"
+#include "io/temporary_directory.hpp"
 #include "io/tls.hpp"
 #include "io/ws_codec.hpp"
 
@@ -19,7 +20,6 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,24 +28,6 @@
 namespace phoenix::io::test {
 
 inline constexpr std::chrono::seconds hang_guard{60};
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "phoenix-io-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// One set of certificates for all tests of the process.
 inline const TestCertificates& certificates() {
