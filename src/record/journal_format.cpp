@@ -2,9 +2,9 @@
 
 #include "base/assert.hpp"
 #include "base/crc32c.hpp"
+#include "record/raw_bytes.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -13,28 +13,11 @@
 namespace phoenix::record {
 namespace {
 
-static_assert(std::endian::native == std::endian::little,
-              "the journal is written in the machine's own order");
-
 constexpr std::string_view magic_family = journal_magic.substr(0, 6);
 constexpr std::size_t record_bytes_min = journal_head_bytes + journal_fixed_bytes;
 constexpr std::size_t lost_fixed_bytes = 1 + 8 + 8;
 constexpr std::size_t seal_payload_bytes = 8 + 8 + 4 + 8 + numbered_origins * (1 + 8 + 8) + 8 + 1;
 constexpr std::size_t cause_bytes_max = 1024;
-
-template <class T>
-void put(std::string& out, T value) {
-  char bytes[sizeof(T)];
-  std::memcpy(bytes, &value, sizeof(T));
-  out.append(bytes, sizeof(T));
-}
-
-template <class T>
-T load(std::string_view bytes, std::size_t offset) {
-  T value;
-  std::memcpy(&value, bytes.data() + offset, sizeof(T));
-  return value;
-}
 
 /// Takes fixed fields one after the other; the size was checked before.
 class Taker {

@@ -2,31 +2,11 @@
 
 #include "base/assert.hpp"
 #include "base/crc32c.hpp"
+#include "record/raw_bytes.hpp"
 
-#include <bit>
 #include <cstring>
 
 namespace phoenix::record {
-namespace {
-
-static_assert(std::endian::native == std::endian::little, "the log is written in the machine's own order");
-
-template <class T>
-void put(std::string& out, T value) {
-  char bytes[sizeof(T)];
-  std::memcpy(bytes, &value, sizeof(T));
-  out.append(bytes, sizeof(T));
-}
-
-template <class T>
-T take(std::string_view bytes, std::size_t offset) {
-  T value;
-  std::memcpy(&value, bytes.data() + offset, sizeof(T));
-  return value;
-}
-
-}  // namespace
-
 void append_log_record(const LogRecord& record, std::string& out) {
   PHX_ASSERT(record.payload.size() <= log_payload_bytes_max, "a log record is within its bound");
   const auto length = static_cast<std::uint32_t>(log_record_fixed_bytes + record.payload.size());
@@ -55,16 +35,16 @@ std::optional<LogRecord> LogReader::next() {
   const std::size_t left = bytes_.size() - offset_;
   if (left == 0) return std::nullopt;
   if (left < log_record_head_bytes) return stop(LogFault::cut);
-  const auto length = take<std::uint32_t>(bytes_, offset_);
+  const auto length = load<std::uint32_t>(bytes_, offset_);
   if (length < log_record_fixed_bytes || length > log_record_fixed_bytes + log_payload_bytes_max) {
     return stop(LogFault::bad_length);
   }
   if (left - log_record_head_bytes < length) return stop(LogFault::cut);
   const auto checked = bytes_.substr(offset_ + log_record_head_bytes, length);
-  if (base::crc32c(checked) != take<std::uint32_t>(bytes_, offset_ + 4)) return stop(LogFault::bad_checksum);
-  LogRecord record{.sequence = take<std::uint64_t>(checked, 0),
-                   .now = base::local_time_ns(take<std::int64_t>(checked, 8)),
-                   .kind = take<std::uint8_t>(checked, 16),
+  if (base::crc32c(checked) != load<std::uint32_t>(bytes_, offset_ + 4)) return stop(LogFault::bad_checksum);
+  LogRecord record{.sequence = load<std::uint64_t>(checked, 0),
+                   .now = base::local_time_ns(load<std::int64_t>(checked, 8)),
+                   .kind = load<std::uint8_t>(checked, 16),
                    .payload = checked.substr(log_record_fixed_bytes)};
   if (record.sequence != expected_) return stop(LogFault::broken_sequence);
   ++expected_;

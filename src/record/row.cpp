@@ -1,21 +1,13 @@
 #include "record/row.hpp"
 
 #include "base/assert.hpp"
+#include "record/raw_bytes.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstring>
 
 namespace phoenix::record {
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "rows are kept little endian");
-
-template <class T>
-void put(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
 
 std::size_t bitmap_bytes(std::size_t columns) { return (columns + 7) / 8; }
 
@@ -107,9 +99,7 @@ std::string_view name(RowFault fault) {
 
 template <class T>
 T RowView::load(std::size_t offset) const {
-  T value;
-  std::memcpy(&value, bytes_.data() + offset, sizeof value);
-  return value;
+  return record::load<T>(bytes_, offset);
 }
 
 const RowView::Value& RowView::value(std::size_t column, Type type) const {
