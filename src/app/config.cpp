@@ -320,6 +320,10 @@ Config load_config(const std::filesystem::path& path, Purpose purpose, const Env
   if (!parsed.config) {
     auto message = describe(file, parsed.errors);
     message.pop_back();  // the last newline
+    const bool may_be_a_recorders = purpose == Purpose::run && text.find("recording:") != std::string::npos;
+    if (may_be_a_recorders && parse_config(text, Purpose::record, environment, file).config)
+      message +=
+          "\nas a recorder's it is whole: `phoenix record` reads it, and --record asks about one that runs";
     throw StartError(message);
   }
   return std::move(*parsed.config);

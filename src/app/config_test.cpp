@@ -3,6 +3,7 @@
 #include "app/dashboard_access.hpp"
 #include "app/demo_config.hpp"
 #include "app/maker_settings.hpp"
+#include "io/temporary_directory.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -303,6 +304,28 @@ TEST(Config, the_documentation_lists_every_setting) {
   expect(symbols, texts(symbol_settings()));
   for (const auto& distance : distance_settings())
     EXPECT_NE(symbols.find("\n| `" + distance.key + "[_bps,_abs]` | "), std::string::npos) << distance.key;
+}
+
+TEST(Config, a_recorders_file_that_is_read_as_a_makers_says_so) {
+  const io::TemporaryDirectory directory;
+  const auto file = directory.path() / "recorder.yaml";
+  const auto fault = [&](const std::string& text) -> std::string {
+    std::ofstream{file} << text;
+    try {
+      static_cast<void>(load_config(file));
+    } catch (const StartError& error) {
+      return error.what();
+    }
+    return {};
+  };
+  const std::string recorder = "global:\n  data_dir: d\nrecording:\n  dir: r\n  symbols: [ETHUSDC]\n";
+  EXPECT_NO_THROW(static_cast<void>(parse_config(recorder, Purpose::record).config.value()));
+  EXPECT_TRUE(
+      fault(recorder).ends_with("\nas a recorder's it is whole: `phoenix record` reads it, and --record asks "
+                                "about one that runs"))
+      << fault(recorder);
+  EXPECT_EQ(fault("").find("recorder's"), std::string::npos);
+  EXPECT_EQ(fault(recorder + "odd: 1\n").find("recorder's"), std::string::npos) << "it is whole as neither";
 }
 
 class CredentialsFile : public testing::Test {
