@@ -25,7 +25,7 @@ void ResumeState::look_at(const record::RowView& row, base::LocalTime written) {
       break;
     case Kind::features: {
       static const auto second = record::column_index(Kind::features, "second_ts");
-      add_last_second(row.integer(second));
+      add_last_second(row.integer(second), written);
       break;
     }
     case Kind::coverage:
@@ -75,6 +75,10 @@ void ResumeState::on_coverage(const record::RowView& row) {
   if (row.text(stream) != "trades" || row.text(status) != "lost") return;
   if (row.is_null(first) || row.is_null(last)) return;
   add_trades({row.integer(first), row.integer(last)});
+}
+
+void ResumeState::add_last_second(std::int64_t second, base::LocalTime known_at) {
+  if (second - base::ns_of(known_at) / 1'000'000'000 <= second_ahead_max) raise(last_second_, second);
 }
 
 void ResumeState::add_trades(feed::TradeRange ids) {

@@ -27,7 +27,9 @@ class ResumeState {
   /// What is known from elsewhere: files of earlier rows.
   void add_trades(feed::TradeRange ids);  ///< recorded, or named lost
   void add_last_depth(std::int64_t id) { raise(last_depth_id_, id); }
-  void add_last_second(std::int64_t second) { raise(last_second_, second); }
+  /// Of the table of seconds. Empty stays what lies far beyond our clock as it was then: the venue's was
+  /// wrong, and no run waits for it.
+  void add_last_second(std::int64_t second, base::LocalTime known_at);
   void add_written(base::LocalTime time) { raise(until_, time); }
 
   /// Highest trade whose sum was written; empty when no row had one.
@@ -39,6 +41,7 @@ class ResumeState {
  private:
   /// Trades that wait for the signals' merge at the most.
   static constexpr std::size_t unsummed_max = 8192;
+  static constexpr std::int64_t second_ahead_max = 3'600;  ///< a second beyond our clock by more is not kept
 
   template <class T>
   static void raise(std::optional<T>& to, T value) {

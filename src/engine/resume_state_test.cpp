@@ -115,14 +115,20 @@ TEST(ResumeState, the_end_is_the_time_of_the_last_row) {
   EXPECT_EQ(state.point("BTCUSDT").recorded_until, t0 + base::seconds{9});
 }
 
-TEST(ResumeState, the_last_second_is_the_newest_of_rows_and_files) {
+TEST(ResumeState, the_last_second_is_the_newest_of_rows_and_files_that_our_clock_can_mean) {
+  constexpr std::int64_t now = 1'795'000'000;
   ResumeState state;
-  for (const std::int64_t at : {8, 9}) look(state, second(at));
-  EXPECT_EQ(state.point("BTCUSDT").signals.last_second, 9);
-  state.add_last_second(7);
-  EXPECT_EQ(state.point("BTCUSDT").signals.last_second, 9);
-  state.add_last_second(12);
-  EXPECT_EQ(state.point("BTCUSDT").signals.last_second, 12);
+  for (const std::int64_t at : {now - 8, now - 9}) look(state, second(at));
+  EXPECT_EQ(state.point("BTCUSDT").signals.last_second, now - 8);
+  state.add_last_second(now - 20, t0);
+  EXPECT_EQ(state.point("BTCUSDT").signals.last_second, now - 8);
+  state.add_last_second(now - 2, t0);
+  EXPECT_EQ(state.point("BTCUSDT").signals.last_second, now - 2);
+  look(state, second(now + 3'601));
+  state.add_last_second(now + 3'601, t0);
+  EXPECT_EQ(state.point("BTCUSDT").signals.last_second, now - 2);
+  state.add_last_second(now + 3'600, t0);
+  EXPECT_EQ(state.point("BTCUSDT").signals.last_second, now + 3'600);
 }
 
 TEST(ResumeState, the_sum_is_that_of_the_row_written_last_also_when_its_trade_is_older) {

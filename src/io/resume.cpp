@@ -34,7 +34,7 @@ struct Seen {
   std::int64_t cvd_file_id = -1;
 };
 
-void look_at_file(const record::FoundFile& file, std::int64_t newest_ns, Seen& seen) {
+void look_at_file(const record::FoundFile& file, std::int64_t newest_ns, base::LocalTime now, Seen& seen) {
   const auto& sidecar = *file.sidecar;
   seen.state.add_written(base::local_time_ns(sidecar.event_time_ns_max));
   switch (sidecar.part.partition.kind) {
@@ -58,7 +58,7 @@ void look_at_file(const record::FoundFile& file, std::int64_t newest_ns, Seen& s
       if (sidecar.last_id) seen.state.add_last_depth(*sidecar.last_id);
       break;
     case Kind::features:
-      seen.state.add_last_second(sidecar.event_time_ns_max / 1'000'000'000);
+      seen.state.add_last_second(sidecar.event_time_ns_max / 1'000'000'000, now);
       break;
     case Kind::cvd:
       if (sidecar.last_id.value_or(-1) > seen.cvd_file_id) {
@@ -177,7 +177,7 @@ Resume find_resume(const std::filesystem::path& directory, const std::filesystem
   for (const auto index : live) {
     const auto& symbol = files[index].sidecar->part.partition.symbol;
     if (const auto it = seen.find(symbol); it != seen.end())
-      look_at_file(files[index], newest_ns[symbol], it->second);
+      look_at_file(files[index], newest_ns[symbol], now, it->second);
   }
 
   Resume resume;

@@ -8,9 +8,6 @@
 namespace phoenix::signal {
 namespace {
 
-/// A clock set back by more was wrong before: the seconds that it wrote are not waited for.
-constexpr std::int64_t set_back_max_s = 3'600;
-
 std::int64_t second_at(base::VenueTime time) {
   return std::chrono::floor<base::seconds>(time.time_since_epoch()).count();
 }
@@ -35,8 +32,8 @@ void FeatureTable::advance(base::VenueTime now, base::LocalTime recv_time, Label
   const std::int64_t second = second_at(now);
   if (!open_) {
     open_ = newest_ = second;
-    if (recorded_to_ && second <= *recorded_to_ && *recorded_to_ - second <= set_back_max_s)
-      open_ = *recorded_to_ + 1;
+    // Trades of a hole that only this run closes may be hours old.
+    if (recorded_to_) open_ = std::max(*open_, *recorded_to_ + 1);
   }
   while (*open_ + 2 <= second) {
     if (*open_ > newest_ + options_.lookback_secs) {

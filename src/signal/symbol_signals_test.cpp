@@ -303,18 +303,23 @@ TEST(SymbolSignals, h22_a_second_that_a_restart_cuts_in_two_is_written_once) {
   ASSERT_EQ(rows_of<FeatureRow>(after).size(), 1U);
   EXPECT_EQ(rows_of<FeatureRow>(after)[0].second_ts, t0 / 1'000 + 2);
 
-  // A run that ends within the second has nothing to add; one whose clock was set back for good begins anew.
+  // A run that ends within the second has nothing to add, and one that begins with an old trade writes no old
+  // second.
   SymbolSignals third{{}, second.state()};
   Rows none;
   third.on_book(market.book(t0 + 2'500), none);
   third.finish(none);
   EXPECT_TRUE(rows_of<FeatureRow>(none).empty());
   EXPECT_EQ(third.state().last_second, t0 / 1'000 + 2);
-  SymbolSignals set_back{{}, SignalState{.cvd = {}, .last_second = t0 / 1'000 + 3'601}};
-  Rows anew;
-  set_back.on_book(market.book(t0), anew);
-  set_back.finish(anew);
-  EXPECT_EQ(rows_of<FeatureRow>(anew).size(), 1U);
+  SymbolSignals fourth{{}, SignalState{.cvd = {}, .last_second = t0 / 1'000 + 10'000}};
+  Rows late;
+  fourth.on_book(market.book(t0), late);
+  fourth.on_book(market.book(t0 + 10'001'500), late);
+  fourth.on_book(market.book(t0 + 10'003'500), late);
+  fourth.finish(late);
+  const auto seconds = rows_of<FeatureRow>(late);
+  ASSERT_EQ(seconds.size(), 3U);
+  EXPECT_EQ(seconds[0].second_ts, t0 / 1'000 + 10'001);
 }
 
 TEST(SymbolSignals, h29_three_levels_are_three_levels) {
