@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Builds targets of a preset: scripts/build.sh PRESET TARGET... [-- CMAKE-OPTION...]. Says nothing when all is built.
+#
+#   BUILD_UNTIL=TIME  seconds since 1970: what is not built by then is left to the next time; the exit code is 75
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # A clone in another folder or another shell finds this one's compiled objects: paths below the repository do not count, nor does the
@@ -22,9 +24,18 @@ if [ ! -f "$dir/build.ninja" ] || [ ! "$dir/configured" -nt CMakePresets.json ] 
   cmake --preset "$preset" "$@" >"$log" 2>&1 || { cat "$log"; exit 1; }
   touch "$dir/configured"
 fi
-# Ninja redraws one line on a terminal; elsewhere only failures are worth reading.
-if [ -t 1 ]; then
-  cmake --build "$dir" --target "${targets[@]}"
-else
-  cmake --build "$dir" --target "${targets[@]}" >"$log" 2>&1 || { cat "$log"; exit 1; }
+build=(cmake --build "$dir" --target "${targets[@]}")
+if [ -n "${BUILD_UNTIL:-}" ]; then
+  left=$((BUILD_UNTIL - $(date +%s)))
+  build=(timeout $((left > 1 ? left : 1)) "${build[@]}")
 fi
+# Ninja redraws one line on a terminal; elsewhere only failures are worth reading.
+result=0
+if [ -t 1 ]; then
+  "${build[@]}" || result=$?
+else
+  "${build[@]}" >"$log" 2>&1 || result=$?
+  [ "$result" -eq 0 ] || [ "$result" -eq 124 ] || cat "$log"
+fi
+[ "$result" -ne 124 ] || exit 75
+exit "$result"
