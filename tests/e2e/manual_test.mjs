@@ -58,7 +58,7 @@ function pattern(line) {
 function loose(line) {
   const [head, evidence] = line.trim().split(/ {2}\[/);
   const shown = pattern(head).source.replace(/\\s\*\$$/, '')
-    .replaceAll(/\\s\+after\\s\+-\?\\d\[\\d,\.\]\*\\s\+m?s/g, '\\s+after\\s+[\\d.]+\\s+m?s').replaceAll('user_a', 'user_[ab]').replaceAll('stalled', '(?:stalled|unknown)');
+    .replaceAll(/\\s\+after\\s\+-\?\\d\[\\d,\.\]\*\\s\+m?s/g, '\\s+after\\s+[\\d.]+\\s+m?s').replaceAll('user_a', 'user_[ab]').replaceAll('stalled', '(?:stalled|unknown|not connected)');
   return new RegExp(evidence === undefined ? `${shown}\\s*$` : `${shown}\\s+\\[.*\\]\\s*$`);
 }
 
