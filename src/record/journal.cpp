@@ -160,6 +160,7 @@ std::optional<JournalOperation> Journal::choose(base::LocalTime now, Notices& no
 
 std::optional<JournalOperation> Journal::choose_new_segment(base::LocalTime now, Notices& notices) {
   if (close_wanted_ && pending_.empty()) {
+    if (retire_wanted_) return RetireSegment{dead_.front().id, dead_.front().bytes, dead_.front().tally};
     closed_ = true;
     return std::nullopt;
   }

@@ -225,6 +225,23 @@ TEST(Journal, d03_after_a_failed_sync_the_segment_is_never_synced_again_and_its_
   EXPECT_EQ(shell.read_sealed(), (std::vector<std::uint64_t>{0, 1}));
 }
 
+TEST(Journal, d03_a_segment_that_dies_at_the_end_is_retired_before_the_journal_is_closed) {
+  for (const bool is_half_durable : {false, true}) {
+    Shell shell{no_checks(), false, start};
+    shell.append();
+    shell.work();
+    if (is_half_durable) shell.pass(milliseconds{200});
+    shell.append();
+    shell.fault = failing<SyncSegment>(EIO, 1);
+    shell.journal.close();
+    shell.work();
+    EXPECT_TRUE(shell.journal.is_closed());
+    EXPECT_EQ(shell.count("retire a segment"), 1U);
+    EXPECT_TRUE(shell.files_open.empty());
+    EXPECT_EQ(shell.read_sealed(), (std::vector<std::uint64_t>{0, 1}));
+  }
+}
+
 TEST(Journal, d03_h08_a_failure_of_any_operation_at_any_place_loses_and_doubles_nothing) {
   for (int nth = 0; nth < 60; ++nth) {
     for (const int error : {EIO, ENOSPC}) {
