@@ -151,7 +151,7 @@ void Engine::call(const vb::RestRequest& request, model::RequestId id, Urgency u
 std::optional<Engine::Query> Engine::take_query(model::RequestId id) {
   const auto it = std::find_if(queries_.begin(), queries_.end(), [&](const Query& q) { return q.id == id; });
   if (it == queries_.end()) return std::nullopt;
-  const Query query = *it;
+  Query query = std::move(*it);
   *it = queries_.back();
   queries_.pop_back();
   return query;
