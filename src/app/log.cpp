@@ -179,8 +179,7 @@ StateTeller::StateTeller(Log log, base::Duration interval, base::LocalTime now)
 void StateTeller::turn(base::LocalTime now, const std::function<ops::Status()>& status) {
   log_.look();
   if (!next_ || now < *next_) return;
-  auto picture = status();
-  picture.log_lines_suppressed = log_.suppressed();
+  const auto picture = status();
   is_up_ = is_up_ || std::all_of(picture.symbols.begin(), picture.symbols.end(),
                                  [](const auto& symbol) { return symbol.reason.empty(); });
   next_ = now + (is_up_ ? interval_ : std::min(interval_, soon));

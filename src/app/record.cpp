@@ -74,6 +74,12 @@ int record(const RecordArguments& arguments) {
   std::unique_ptr<io::LiveHost> host;
   std::unique_ptr<AlertHost> alerts;
   std::unique_ptr<OpsHost> ops_host;
+  const auto picture = [&host, &log] {
+    auto status = host->status();
+    fill_process(status);
+    status.log_lines_suppressed = log.suppressed();
+    return status;
+  };
   try {
     host = std::make_unique<io::LiveHost>(clock, *engine, std::move(options), log);
     alerts = std::make_unique<AlertHost>(
@@ -85,11 +91,9 @@ int record(const RecordArguments& arguments) {
                          .data_dir = config.recording.dir,
                          .feed = &feed,
                          .actions = {}};
-      ops_host = std::make_unique<OpsHost>(clock, std::move(ops), [&host, &alerts, &log] {
-        auto status = host->status();
+      ops_host = std::make_unique<OpsHost>(clock, std::move(ops), [&picture, &alerts] {
+        auto status = picture();
         alerts->fill(status);
-        fill_process(status);
-        status.log_lines_suppressed = log.suppressed();
         return status;
       });
     }
@@ -119,7 +123,7 @@ int record(const RecordArguments& arguments) {
     }
     if (overlap && !recording->wants_overheard()) overlap.reset();
     notice.turn(steps.load(std::memory_order_relaxed), now, [&host] { return host->status(); });
-    states.turn(now, [&host] { return host->status(); });
+    states.turn(now, picture);
     if (watch && watch->poll(now)) log.set_level(watch->config().log.level);
     pollfd fd{.fd = signals.fd(), .events = POLLIN, .revents = 0};
     ::poll(&fd, 1, 100);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 namespace phoenix::record {
+
 void append_log_record(const LogRecord& record, std::string& out) {
   PHX_ASSERT(record.payload.size() <= log_payload_bytes_max, "a log record is within its bound");
   const auto length = static_cast<std::uint32_t>(log_record_fixed_bytes + record.payload.size());
